@@ -5,7 +5,8 @@ OpenbellError
 ├── Refused                an order or request is not wanted; nothing was done
 ├── TemporaryError         try the same read again later (`retry_after_seconds` where known)
 │   ├── PacingError          too many requests: wait, and tell everyone
-│   └── Unreachable          no connection was made: nothing was sent
+│   ├── Unreachable          no connection was made: nothing was sent
+│   └── JournalUnavailable   the journal cannot be written: do nothing, look again
 ├── NeedsLogin             a person must log in at the gateway
 ├── BrokerError            the broker answered with an error that a repeat will not mend
 │   └── UnreadableAnswer     the answer is not what the broker's documents promise
@@ -46,6 +47,10 @@ class PacingError(TemporaryError):
 
 
 class Unreachable(TemporaryError):
+    pass
+
+
+class JournalUnavailable(TemporaryError):
     pass
 
 

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, JournalUnavailable
 
 BUSY_TIMEOUT_SECONDS = 10
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -66,6 +66,7 @@ class Journal:
     def write(self) -> Iterator[Connection]:
         """A short transaction that writes. Keep every HTTP call out of it."""
         with (
+            _telling_unavailable(),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -73,7 +74,7 @@ class Journal:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection, connection.begin():
+        with _telling_unavailable(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     def upgrade(self) -> None:
@@ -96,11 +97,8 @@ class Journal:
         try:
             with self.read() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
-        except OperationalError as error:
-            reason = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
-            raise ConfigurationError(
-                f"the journal's database does not answer ({reason}); check OPENBELL_DATABASE_URL"
-            ) from None
+        except JournalUnavailable as error:
+            raise ConfigurationError(f"{error.sentence}; check OPENBELL_DATABASE_URL") from None
         head = ScriptDirectory.from_config(_alembic()).get_current_head()
         if found != head:
             raise ConfigurationError(
@@ -110,6 +108,15 @@ class Journal:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _telling_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+        raise JournalUnavailable(f"the journal's database does not answer ({reason})") from None
 
 
 def _alembic() -> Config:

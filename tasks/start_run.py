@@ -1,0 +1,80 @@
+"""The entry from Beat and trigger: one run for each strategy and slot."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from celery import shared_task
+
+from tasks.chain import publish, task_ids
+from tasks.end_run import end_run
+from worker.errors import ConfigurationError
+from worker.journal.runs import RunRow
+from worker.models.base import Value
+from worker.models.run import Run
+from worker.models.strategy import Strategy
+from worker.runtime import Services, services
+
+log = structlog.get_logger(__name__)
+
+
+class Wishes(Value):
+    """What a person asked for beside the strategy; None leaves the strategy's own word."""
+
+    symbols: tuple[str, ...] | None = None
+    dry_run: bool | None = None
+    parameters: dict[str, Any] = {}
+
+
+@shared_task(name="tasks.start_run")  # type: ignore[untyped-decorator]
+def start_run(strategy_id: int, slot: str, due: str) -> str:
+    """Start the strategy's run for a slot that Beat found due (ISO 8601, UTC).
+
+    A slot older than the grace is recorded as missed, unless the strategy says `catch_up: once`.
+    """
+    s = services()
+    strategy, due_at = s.strategies.by_id(strategy_id), datetime.fromisoformat(due)
+    run = new_run(s, strategy, slot, due_at, Wishes())
+    late = s.clock.market_now() - due_at
+    if late > s.settings.schedule.grace and strategy.catch_up == "skip":
+        s.runs.record_missed(run, f"it came {int(late.total_seconds())} s late")
+        return f"missed {slot}"
+    row, _ = begin_run(s, run)
+    return row.run_id
+
+
+def begin_run(s: Services, run: Run) -> tuple[RunRow, bool]:
+    """Commit the run, publish its chain, mark it queued. False: the slot had a run already.
+
+    Raises TemporaryError where publishing fails; the run then stays `created`, and only the
+    same slot starts it.
+    """
+    row, is_new = s.runs.create(run)
+    if row.status == "created":
+        publish(row.run, on_error=end_run.si(row.run_id))
+        s.runs.mark_published(row.run_id, task_ids(row.run_id))
+        log.info("run_queued", run_id=row.run_id, strategy=row.strategy_name, slot=row.slot)
+    return s.runs.get(row.run_id), is_new
+
+
+def new_run(s: Services, strategy: Strategy, slot: str, due_at: datetime, wishes: Wishes) -> Run:
+    """The run as it will travel; refuses what a person may not ask for, in a sentence."""
+    if not strategy.enabled:
+        raise ConfigurationError(f"strategy {strategy.name} is not enabled; set `enabled: true`")
+    symbols = wishes.symbols or strategy.symbols
+    unknown = set(symbols) - set(strategy.symbols)
+    if unknown:
+        raise ConfigurationError(
+            f"strategy {strategy.name} does not trade {', '.join(sorted(unknown))}; "
+            f"it trades {', '.join(strategy.symbols)}"
+        )
+    return Run(
+        run_id=f"{due_at.astimezone(UTC):%Y%m%d-%H%M%S}-{strategy.id}-{secrets.token_hex(4)}",
+        slot=slot,
+        strategy=strategy,
+        mode=s.mode_of(strategy, wishes.dry_run),
+        symbols=symbols,
+        parameters={**strategy.parameters, **wishes.parameters},
+        due_at=due_at,
+    )
