@@ -1,0 +1,1 @@
+"""The broker's Client Portal Web API, one file a family of paths."""
