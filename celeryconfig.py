@@ -72,7 +72,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 
 # Prefork pools alone know limits; a soft one fails the step, the hard one is the backstop.
 task_soft_time_limit = _queues.step_deadline.total_seconds()
-task_time_limit = task_soft_time_limit + 30
+task_time_limit = task_soft_time_limit + _queues.hard_limit_after.total_seconds()
 # With REMAP_SIGTERM=SIGQUIT in the environment: running steps get this long to finish.
 worker_soft_shutdown_timeout = 20
 worker_max_tasks_per_child = 500  # what leaks is bounded
@@ -100,4 +100,7 @@ task_routes = {
     "tasks.keep_session": {"queue": "session"},
 }
 
+beat_scheduler = "worker.beat:OpenbellScheduler"
 beat_max_loop_interval = 1
+# `openbell doctor` asks Beat by ping; it is silent when its last look was more than a minute ago.
+beat_enable_remote_control = True

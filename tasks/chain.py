@@ -29,6 +29,9 @@ STEPS = (
     end_tracking,
     cleanup,
 )
+# A server that accepts and does not answer is given up within seconds; celeryconfig's patience is
+# a worker's.
+_IMPATIENT = {"socket_timeout": 2, "socket_connect_timeout": 2, "retry_on_timeout": False}
 _NAMESPACE = uuid.UUID("8b2c3d0e-0b7e-5f0a-9c58-9a4c5d2f1e77")
 
 
@@ -52,7 +55,7 @@ def publish(run: Run, *, first: int = 1, on_error: Any = None) -> None:
     if on_error is not None:
         whole.on_error(on_error)
     try:
-        with current_app.connection_for_write() as connection:
+        with current_app.connection_for_write(transport_options=_IMPATIENT) as connection:
             connection.ensure_connection(max_retries=2, interval_start=0.2, timeout=4)
         whole.apply_async(retry=False)
     except (OperationalError, OSError, RuntimeError) as error:

@@ -13,6 +13,7 @@ def check_ibkr_auth(run: Run) -> Run:
         return run
     s = services()
     s.broker.require_session()
-    run = run.evolve(account=s.broker.prove_account(run.mode))
+    account = s.broker.prove_account(run.mode)
     disagreement = s.broker.hours_disagreement(run.symbols, run.session, s.clock.market_now())
+    run = run.evolve(account=account)
     return run.ended("denied", disagreement) if disagreement else run

@@ -20,7 +20,9 @@ def check_market_open(run: Run) -> Run:
             return run.ended("expired", f"its window ended at {s.local(not_after)}")
         s.runs.set_not_after(run.run_id, not_after)
         session = Session(
-            opens_at=release.hours.opens_at, closes_at=release.hours.closes_at, release_at=release.at
+            opens_at=release.hours.opens_at,
+            closes_at=release.hours.closes_at,
+            release_at=release.at,
         )
         return run.evolve(session=session, not_after=min(not_after, release.hours.closes_at))
     if run.strategy.when_closed == "skip":

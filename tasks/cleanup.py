@@ -16,6 +16,5 @@ def cleanup(run: Run) -> Run:
             "critical",
             f"Run {run.run_id} of {run.strategy.name} failed",
             f"{run.failure}. Look at it with `openbell runs show {run.run_id}`.",
-            key=f"failed:{run.run_id}",
         )
     return run

@@ -24,4 +24,6 @@ def fetch_market_data(run: Run) -> Run:
     stale = [read.quote.symbol for read in market if not s.market_reader.is_usable(read.quote)]
     if stale:
         raise Wait(now + QUOTE_PAUSE, f"no fresh quote yet for {', '.join(stale)}")
-    return run.evolve(market=market, positions=s.broker.positions(), figures=s.broker.figures())
+    run = run.with_ref("market", s.market_reader.keep(market))
+    run = run.with_ref("positions", s.market_reader.keep_positions(s.broker.positions()))
+    return run.evolve(figures=s.broker.figures())

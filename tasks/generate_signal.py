@@ -20,6 +20,6 @@ def generate_signal(run: Run) -> Run:
             owned=s.orders.owned(run.strategy.id, read.quote.symbol),
             now=s.clock.market_now(),
         )
-        for read in run.market
+        for read in s.market_reader.kept(run)
     )
     return run.evolve(signals=signals)

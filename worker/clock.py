@@ -61,7 +61,7 @@ class ReplayClock(SystemClock):
             return cls(datetime.fromisoformat(data["origin"]), started, float(data["rate"]))
         except (OSError, ValueError, KeyError, TypeError):
             raise ConfigurationError(
-                f"the replay clock in {path} cannot be read; remove the file or start `up --sandbox`"
+                f"the replay clock in {path} cannot be read; remove it, or start `up --sandbox`"
             ) from None
 
 

@@ -3,6 +3,7 @@
 OpenbellError
 ├── ConfigurationError     a person must change a file or a variable; the sentence says which
 ├── Refused                an order or request is not wanted; nothing was done
+│   └── LeaseLost            another copy has taken over: leave everything to it
 ├── TemporaryError         try the same read again later (`retry_after_seconds` where known)
 │   ├── PacingError          too many requests: wait, and tell everyone
 │   ├── Unreachable          no connection was made: nothing was sent
@@ -31,6 +32,10 @@ class ConfigurationError(OpenbellError):
 
 
 class Refused(OpenbellError):
+    pass
+
+
+class LeaseLost(Refused):
     pass
 
 

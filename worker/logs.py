@@ -9,8 +9,11 @@ from typing import Any, Literal
 import structlog
 
 
-def configure_logging(level: str, format: Literal["console", "json"]) -> None:
-    """Send structlog's and the standard library's records to stderr in one form."""
+def configure_logging(
+    level: str, format: Literal["console", "json"], *others: logging.Handler
+) -> None:
+    """Send structlog's and the standard library's records to stderr in `format`, and to `others` as
+    JSON."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -25,22 +28,25 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer()
-    if format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    as_json = structlog.processors.JSONRenderer()
+    colours = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(_formatter(shared, colours if format == "console" else as_json))
+    for other in others:
+        other.setFormatter(_formatter(shared, as_json))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, *others]
     root.setLevel(level.upper())
     # Request lines would carry account ids.
     for noisy in ("httpx", "httpcore", "alembic", "matplotlib", "botocore", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
 
 
 @contextmanager

@@ -6,12 +6,15 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StrictBool, field_validator, model_validator
 
 from worker.errors import ConfigurationError
+from worker.http import Tls
 from worker.models.base import Duration, Number, Value
 from worker.models.strategy import Mode, Symbol
+from worker.retry import RetryPolicies
 from worker.running_set import running_set
 from worker.yaml_file import read_yaml, validated
 
@@ -19,18 +22,10 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 Positive = Annotated[float, Field(gt=0)]
 
 
-class TlsSettings(Value):
-    """How the gateway's certificate is proved; `verify: false` is for loopback addresses alone."""
-
-    verify: StrictBool = True
-    ca_file: Path | None = None
-    pinned_certificate: Path | None = None
-
-
 class IbkrSettings(Value):
     base_url: str = "https://localhost:5000/v1/api"
     account_id: Annotated[str | None, Field(repr=False)] = None
-    tls: TlsSettings = TlsSettings()
+    tls: Tls = Tls()
     timeout_seconds: Positive = 10.0
     requests_per_second: Annotated[int, Field(ge=1, le=10)] = 8
     quote_wait_seconds: Positive = 5.0
@@ -38,9 +33,16 @@ class IbkrSettings(Value):
     @field_validator("base_url")
     @classmethod
     def _https(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            raise ValueError("write an https:// address; plain http is for loopback alone")
+        if urlsplit(value).scheme != "https" or not urlsplit(value).hostname:
+            raise ValueError("write an https:// address, such as https://localhost:5000/v1/api")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _verified(self) -> "IbkrSettings":
+        host = urlsplit(self.base_url).hostname or ""
+        if not self.tls.verify and host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("tls.verify: false is for loopback addresses alone; pin a certificate")
+        return self
 
 
 class MarketSettings(Value):
@@ -65,21 +67,7 @@ class SignalSettings(Value):
     model: str = "gpt-4.1-mini"
     api_key: SecretStr | None = None
     timeout_seconds: Positive = 30.0
-    pinned_certificate: Path | None = None
-
-
-class RetrySettings(Value):
-    """One tenacity policy: exponential wait with jitter, bounded in number and in time."""
-
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    wait_initial_seconds: Positive = 0.5
-    wait_max_seconds: Positive = 5.0
-    total_seconds: Positive = 30.0
-
-
-class RetryPolicies(Value):
-    broker_read: RetrySettings = RetrySettings()
-    model: RetrySettings = RetrySettings(attempts=2, total_seconds=60.0)
+    tls: Tls = Tls()
 
 
 class RiskSettings(Value):
@@ -121,6 +109,7 @@ class QueueSettings(Value):
     longest_hop: Duration = timedelta(minutes=15)
     lease: Duration = timedelta(seconds=30)
     step_deadline: Duration = timedelta(minutes=10)
+    hard_limit_after: Duration = timedelta(seconds=30)
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     retry_after: Duration = timedelta(seconds=5)
     result_expires: Duration = timedelta(days=7)
@@ -153,6 +142,7 @@ class Settings(Value):
     database_url: SecretStr | None = None
     store_url: str | None = None
     replay_clock: Path | None = None
+    strategies: str = "strategies"
     sandbox_secret: SecretStr | None = None
     ibkr: IbkrSettings = IbkrSettings()
     market: MarketSettings = MarketSettings()
@@ -181,6 +171,10 @@ class Settings(Value):
         return f"sqlite:///{self.home / 'state' / 'journal.db'}"
 
     @property
+    def strategies_folder(self) -> Path:
+        return self.config_dir / self.strategies
+
+    @property
     def store_address(self) -> str:
         return self.store_url or str(self.home / "state" / "store")
 
@@ -199,7 +193,10 @@ _NAMED = {
     "MLFLOW_S3_ENDPOINT_URL": ("mlflow", "s3_endpoint_url"),
 }
 # Variables with the prefix that are no key of the file.
-_NOT_KEYS = {"OPENBELL_CONFIG", "OPENBELL_HOME", "OPENBELL_CHECKPOINTS", "OPENBELL_TEST_DATA"}
+_NOT_KEYS = {
+    "OPENBELL_CONFIG", "OPENBELL_HOME", "OPENBELL_DEBUG",
+    "OPENBELL_FLOWER_URL", "OPENBELL_FLOWER_PASSWORD",
+}  # fmt: skip
 _SECRETS = {("signal", "api_key"), ("sandbox_secret",), ("alerts",)}
 
 
@@ -224,6 +221,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def _apply(data: dict[str, Any], variables: Mapping[str, str]) -> dict[tuple[str, ...], str]:
     named: dict[tuple[str, ...], str] = {}
     for name, value in variables.items():
+        key: tuple[str, ...]
         if name in _NAMED:
             key = _NAMED[name]
         elif name.startswith("OPENBELL_") and name not in _NOT_KEYS:

@@ -17,6 +17,7 @@ from celery import Task, shared_task
 
 from worker.clock import monotonic
 from worker.errors import JournalUnavailable, OpenbellError, StepError, TemporaryError
+from worker.fencing import Fence, holding
 from worker.journal.steps import StepBook
 from worker.logs import log_context
 from worker.models.run import MAX_JSON_BYTES, Run
@@ -78,7 +79,10 @@ class _Delivery:
         held = (self._run_id, self._number, token)
         log.info("step_began", token=token)
         try:
-            with _heartbeat(self._s.steps, held, self._s.settings.queues.step_deadline):
+            with (
+                holding(Fence(*held)),
+                _heartbeat(self._s.steps, held, self._s.settings.queues.step_deadline),
+            ):
                 result = self._body(run)
                 _refuse_large(result)
         except Wait as wait:
@@ -133,7 +137,8 @@ class _Delivery:
     def _come_back(self, seconds: float) -> NoReturn:
         """Publish this message again with a countdown, in hops that fit the visibility timeout."""
         longest = self._s.settings.queues.longest_hop.total_seconds()
-        hop = longest * uniform(0.8, 1.0) if seconds > longest else seconds + 0.01
+        spread = uniform(0.8, 1.0)  # noqa: S311 - so that many do not wake at once
+        hop = longest * spread if seconds > longest else seconds + 0.01
         raise self._task.retry(countdown=hop, max_retries=None)
 
 

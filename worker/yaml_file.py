@@ -31,6 +31,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
         raise ConfigurationError(f"{path}{where}: this is not YAML: {error.problem}") from None
     except yaml.YAMLError:
         raise ConfigurationError(f"{path}: this is not YAML") from None
+    except ValueError as error:  # a date such as 2026-13-01
+        raise ConfigurationError(f"{path}: a value cannot be read: {error}") from None
     if data is None:
         return {}, node
     if not isinstance(data, dict):
@@ -101,8 +103,10 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for name, value in node.value:
+            line = name.start_mark.line + 1
+            if not isinstance(name, yaml.ScalarNode):  # such as an unquoted {{ template }}
+                raise ConfigurationError(f"{path}, line {line}: a key must be plain text")
             if name.value in seen:
-                line = name.start_mark.line + 1
                 raise ConfigurationError(
                     f"{path}, line {line}, key {name.value}: this key stands twice; keep one"
                 )

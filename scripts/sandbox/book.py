@@ -31,8 +31,8 @@ CREATE TABLE IF NOT EXISTS positions (
     symbol TEXT PRIMARY KEY, quantity TEXT NOT NULL, cost TEXT NOT NULL, realized TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cash (currency TEXT PRIMARY KEY, amount TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
-    path TEXT NOT NULL, second INTEGER NOT NULL, count INTEGER NOT NULL, violations INTEGER NOT NULL,
-    PRIMARY KEY (path, second));
+    path TEXT NOT NULL, second INTEGER NOT NULL, count INTEGER NOT NULL,
+    violations INTEGER NOT NULL, PRIMARY KEY (path, second));
 """
 FIRST_ORDER_ID = 1370093000
 DECIMALS = {"quantity", "limit_price", "filled", "value", "commission", "price", "cost", "realized"}
@@ -135,7 +135,7 @@ class Book:
 
     def requests(self) -> dict[str, int]:
         rows = self._db.execute("SELECT path, sum(count) FROM requests GROUP BY path ORDER BY path")
-        return {path: count for path, count in rows}
+        return dict(rows.fetchall())
 
     def violations(self) -> int:
         (count,) = self._db.execute("SELECT coalesce(sum(violations), 0) FROM requests").fetchone()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+MOST_RATE = 3600  # an hour a second
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -22,8 +23,9 @@ class ClockError(Exception):
 
 
 class Clock(Protocol):
-    origin: datetime
-    rate: float
+    @property
+    def rate(self) -> float:
+        """Market seconds in one second of the wall."""
 
     def now(self) -> datetime:
         """Market time, aware, in UTC."""
@@ -49,20 +51,24 @@ def parse_moment(text: str) -> datetime:
     """An ISO date and time as UTC; without an offset it is New York's. Raises ClockError."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=NEW_YORK)
+        return moment.astimezone(NEW_YORK).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ClockError(
             f"{text!r} is not a date and time; write it like 2013-02-27T09:29:40 (New York)"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=NEW_YORK)
-    return moment.astimezone(UTC)
+
+
+def check_rate(rate: float) -> None:
+    if not _sensible(rate):
+        raise ClockError(f"the rate must be above 0 and at most {MOST_RATE}, not {rate:g}")
 
 
 def open_clock(path: Path, at: datetime, rate: float) -> ReplayClock:
     """The clock kept in `path`; where there is none it starts now at `at` and is kept there."""
+    check_rate(rate)
     if not path.exists():
-        if not (math.isfinite(rate) and rate > 0):
-            raise ClockError(f"the rate must be above 0, not {rate:g}")
         _create(path, {"origin": at.isoformat(), "started_at": time.time(), "rate": rate})
     return _read(path)
 
@@ -86,8 +92,14 @@ def _read(path: Path) -> ReplayClock:
         started_at, rate = float(values["started_at"]), float(values["rate"])
         if origin.tzinfo is None or not math.isfinite(started_at):
             raise ValueError
-        if not (math.isfinite(rate) and rate > 0):
+        if not _sensible(rate):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError):
+        clock = ReplayClock(origin.astimezone(UTC), started_at, rate)
+        clock.now()  # as far away as it is, it must be a date
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         raise ClockError(f"the replay clock in {path} cannot be read; remove the file") from None
-    return ReplayClock(origin.astimezone(UTC), started_at, rate)
+    return clock
+
+
+def _sensible(rate: float) -> bool:
+    return math.isfinite(rate) and 0 < rate <= MOST_RATE

@@ -31,7 +31,7 @@ class Exchange:
         self._looked_at: dict[int, datetime] = {}
         self.book.seed(FIRST_CASH, self._first_holdings(now))
 
-    def advance(self, now: datetime) -> None:
+    def advance(self, now: datetime, quiet: bool = False) -> None:
         """Bring every working order up to `now`; each change is in the book before it returns."""
         working = self.book.working()
         self._looked_at = {
@@ -40,7 +40,7 @@ class Exchange:
         }
         for order in working:
             after = self._looked_at[order.order_id]
-            outcome = work(order, after, now, self.market)
+            outcome = work(order, after, now, self.market, quiet)
             if outcome.order != order:
                 self.book.record(outcome.order, outcome.fills)
             self._looked_at[order.order_id] = max(after, now)
@@ -78,8 +78,16 @@ class Exchange:
     def cancel(self, order: Order, now: datetime) -> None:
         """Ask for it; the next second of market time shows what came of it."""
         if not order.done:
-            self.book.record(order.changed(now, status=Status.PENDING_CANCEL))
-            self._looked_at[order.order_id] = now
+            idle = order.status is Status.INACTIVE
+            self._set(order, Status.CANCELLED if idle else Status.PENDING_CANCEL, None, now)
+
+    def set_aside(self, order: Order, status: Status, reason: str | None, now: datetime) -> None:
+        """For drills: what the broker's own systems do to an order nobody touched."""
+        self._set(order, status, reason, now)
+
+    def _set(self, order: Order, status: Status, reason: str | None, now: datetime) -> None:
+        self.book.record(order.changed(now, status=status, reason=reason))
+        self._looked_at[order.order_id] = now
 
     def _expiry(self, ticket: Ticket, now: datetime) -> datetime | None:
         if ticket.tif == "GTC":

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from scripts.sandbox.market import Market
+from scripts.sandbox.path import Path
 from scripts.sandbox.prices import dollars
 from scripts.sandbox.sessions import Session
 
 MAX_BARS = 1000
-PERIOD = re.compile(r"(\d+)(min|h|d|w|m|y)")
+DAY_MINUTES = 390
+PERIOD = re.compile(r"([0-9]+)(min|h|d|w|m|y)")
 MINUTES = {
     "1min": 1, "2min": 2, "3min": 3, "5min": 5, "10min": 10, "15min": 15, "30min": 30,
     "1h": 60, "2h": 120, "3h": 180, "4h": 240, "8h": 480,
@@ -46,6 +48,7 @@ def bars(market: Market, symbol: str, period: str, bar: str, until: datetime) ->
         return []
     sessions = _sessions(market, period, until)
     if bar in MINUTES:
+        sessions = sessions[-_enough(bar) :]
         found = [b for session in sessions for b in _intraday(market, symbol, session, bar, until)]
         found = _recent(found, period, bar)
     else:
@@ -59,13 +62,19 @@ def price_text(price: int, volume: int, minutes: int) -> str:
     return f"{price}/{Decimal(volume)}/{minutes}"
 
 
+def _enough(bar: str) -> int:
+    """So many sessions hold the most bars that are ever given, some half days among them."""
+    bars_a_day = -(-DAY_MINUTES // MINUTES[bar])
+    return 2 + MAX_BARS * 11 // 10 // bars_a_day
+
+
 def _sessions(market: Market, period: str, until: datetime) -> list[Session]:
     running = market.sessions.at(until)
     begun = [*market.sessions.ended(until), *([running] if running else [])]
     match = PERIOD.fullmatch(period)
     if match is None or not begun:
         return begun[-5:]
-    count, unit = int(match[1]), match[2]
+    count, unit = min(int(match[1][:6]), MAX_BARS), match[2]
     if unit in ("min", "h"):
         return begun[-2:]
     if unit == "d":
@@ -78,13 +87,16 @@ def _sessions(market: Market, period: str, until: datetime) -> list[Session]:
 def _intraday(
     market: Market, symbol: str, session: Session, bar: str, until: datetime
 ) -> list[Bar]:
+    if MINUTES[bar] >= session.minutes:
+        whole = _whole(market, symbol, session, until)
+        return [whole] if whole else []
     path = market.path(symbol, session)
     if path is None:
         return []
     size = MINUTES[bar] * 60
     end = min(session.second(until), path.minutes * 60)
     return [
-        _cut(market, symbol, session, start, min(start + size, end))
+        _cut(path, session, start, min(start + size, end))
         for start in range(0, int(end) + 1, size)
         if start < path.minutes * 60
     ]
@@ -92,17 +104,14 @@ def _intraday(
 
 def _whole(market: Market, symbol: str, session: Session, until: datetime) -> Bar | None:
     day = market.days[symbol].get(session.day)
-    if day is None:
-        return None
-    if until >= session.closes:
+    if day and until >= session.closes:
         return Bar(session.opens, day.open, day.high, day.low, day.close, day.volume)
-    return _cut(market, symbol, session, 0, session.second(until))
-
-
-def _cut(market: Market, symbol: str, session: Session, start: float, end: float) -> Bar:
-    """One bar of the path. It moves in straight lines, so its knots and ends are its extremes."""
     path = market.path(symbol, session)
-    assert path is not None  # the callers looked
+    return _cut(path, session, 0, session.second(until)) if path else None
+
+
+def _cut(path: Path, session: Session, start: float, end: float) -> Bar:
+    """One bar of the path. It moves in straight lines, so its knots and ends are its extremes."""
     first, last = path.price(start), path.price(end)
     inner = path.knots[int(start) // 60 + 1 : int(end) // 60 + 1]
     highest, lowest = max(first, last, *inner), min(first, last, *inner)
@@ -115,7 +124,7 @@ def _recent(found: list[Bar], period: str, bar: str) -> list[Bar]:
     match = PERIOD.fullmatch(period)
     if match is None or match[2] not in ("min", "h"):
         return found
-    minutes = int(match[1]) * (60 if match[2] == "h" else 1)
+    minutes = int(match[1][:6]) * (60 if match[2] == "h" else 1)
     count = max(1, minutes // MINUTES[bar])
     return found[-count:]
 

@@ -1,11 +1,12 @@
-"""What a trader could see at a moment of market time: the last trade, bid and ask, the day so far."""
+"""What a trader could see at a moment of market time: last trade, bid and ask, the day so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 
+from scripts.sandbox.clock import NEW_YORK
 from scripts.sandbox.path import Path, draw
 from scripts.sandbox.prices import Day, dollars
 from scripts.sandbox.sessions import Session, Sessions
@@ -66,9 +67,9 @@ class Market:
         return self._latest(symbol, self.sessions.ended(at))
 
     def prior_close(self, symbol: str, at: datetime) -> Day | None:
-        """The finished day before the one that is running or was the last to run."""
-        ended = self.sessions.ended(at)
-        return self._latest(symbol, ended if self.sessions.at(at) else ended[:-1])
+        """The latest finished day before today, as New York counts days."""
+        today = datetime.combine(at.astimezone(NEW_YORK).date(), time(), NEW_YORK)
+        return self.last_close(symbol, today)
 
     def price(self, symbol: str, at: datetime) -> Decimal | None:
         """The last trade, or the last close outside the session; what a position is valued at."""

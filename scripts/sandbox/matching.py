@@ -10,7 +10,6 @@ from decimal import ROUND_UP, Decimal
 
 from scripts.sandbox.market import Market, Tick
 from scripts.sandbox.records import Fill, Order, Status
-from scripts.sandbox.sessions import Session
 
 SHARES_A_SECOND = Decimal(200)
 COMMISSION_A_SHARE = Decimal("0.005")
@@ -18,7 +17,9 @@ LEAST_COMMISSION = Decimal("1.00")
 CENT = Decimal("0.01")
 SECOND = timedelta(seconds=1)
 EXPIRED = "The order expired at the close of its session (sandbox)."
-IMMEDIATE = "What could not fill at once was cancelled: the order was immediate-or-cancel (sandbox)."
+IMMEDIATE = (
+    "What could not fill at once was cancelled: the order was immediate-or-cancel (sandbox)."
+)
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,13 @@ class Outcome:
     fills: tuple[Fill, ...]
 
 
-def work(order: Order, after: datetime, until: datetime, market: Market) -> Outcome:
-    """The order's state at `until`, when `after` is the last second already looked at."""
+def work(
+    order: Order, after: datetime, until: datetime, market: Market, quiet: bool = False
+) -> Outcome:
+    """The order's state at `until`, when `after` is the last second already looked at.
+
+    `quiet`: a drill in which nobody trades, so the order rests.
+    """
     fills: list[Fill] = []
     at = _whole(after) + SECOND
     while at <= until and not order.done:
@@ -38,7 +44,8 @@ def work(order: Order, after: datetime, until: datetime, market: Market) -> Outc
         elif session is None:
             order, at = _rest(order, at, market)
         else:
-            order = _trade(order, at, session, market, fills)
+            tick = None if quiet else market.tick(order.symbol, at)
+            order = _trade(order, at, tick, fills)
         at += SECOND
     return Outcome(order, tuple(fills))
 
@@ -70,12 +77,11 @@ def _rest(order: Order, at: datetime, market: Market) -> tuple[Order, datetime]:
     return order, max(at, skip_to)
 
 
-def _trade(
-    order: Order, at: datetime, session: Session, market: Market, fills: list[Fill]
-) -> Order:
+def _trade(order: Order, at: datetime, tick: Tick | None, fills: list[Fill]) -> Order:
+    if order.status is Status.INACTIVE:
+        return order
     if order.status in (Status.PENDING_SUBMIT, Status.PRE_SUBMITTED):
         order = order.changed(at, status=Status.SUBMITTED)
-    tick = market.tick(order.symbol, at)
     price = marketable_at(order, tick) if tick else None
     if price is not None:
         order, fill = _fill(order, at, price)

@@ -1,6 +1,9 @@
 """How often a client may ask. Beyond that is a violation; enforced, it costs the penalty box."""
 
-from collections import defaultdict, deque
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 GLOBAL_LIMIT = 10
 PENALTY_SECONDS = 15 * 60
@@ -15,6 +18,7 @@ LIMITS = {
     "POST /tickle": (1, 1.0),
     "GET /sso/validate": (1, 60.0),
 }
+MOST_AT_ONCE = {"GET /iserver/marketdata/history": 5}
 EVERYTHING = "*"
 
 
@@ -23,14 +27,24 @@ class Pacing:
 
     def __init__(self) -> None:
         self._seen: dict[str, deque[float]] = defaultdict(deque)
+        self._running: Counter[str] = Counter()
         self._boxed_until = 0.0
+
+    @contextmanager
+    def running(self, path: str) -> Iterator[None]:
+        """Around a request, from its arrival to its answer."""
+        self._running[path] += 1
+        try:
+            yield
+        finally:
+            self._running[path] -= 1
 
     def violated(self, path: str, wall: float) -> bool:
         """Notes one request; true when it was one too many. Every request counts."""
         over = self._over(EVERYTHING, wall, GLOBAL_LIMIT, 1.0)
         if path in LIMITS:
             over = self._over(path, wall, *LIMITS[path]) or over
-        return over
+        return over or self._running[path] > MOST_AT_ONCE.get(path, math.inf)
 
     def box(self, wall: float) -> None:
         self._boxed_until = wall + PENALTY_SECONDS

@@ -20,6 +20,7 @@ from pathlib import Path
 from scripts.sandbox.instruments import INSTRUMENTS
 
 FILE = Path(__file__).parent / "data" / "stocks.csv.gz"
+FIRST_DAY, LAST_DAY = date(2000, 3, 1), date(2013, 3, 1)
 TOLERANCE = Decimal("0.01")
 CENT = Decimal("0.01")
 
@@ -86,12 +87,28 @@ def dollars(cents: int) -> Decimal:
 
 
 def _row(line: dict[str, str]) -> Row:
-    prices = (Decimal(line[name]) for name in ("Open", "High", "Low", "Close"))
-    volume, close_adjusted = int(line["Volume"]), Decimal(line["Adj Close"])
-    return Row(date.fromisoformat(line["Date"]), *prices, volume, close_adjusted)
+    return Row(
+        day=date.fromisoformat(line["Date"]),
+        open=Decimal(line["Open"]),
+        high=Decimal(line["High"]),
+        low=Decimal(line["Low"]),
+        close=Decimal(line["Close"]),
+        volume=int(line["Volume"]),
+        adjusted=Decimal(line["Adj Close"]),
+    )
 
 
 def _day(row: Row, factor: int) -> Day:
     # Rounding keeps the order of prices, so low <= open, close <= high still holds.
-    prices = (round(price * 100 / factor) for price in (row.open, row.high, row.low, row.close))
-    return Day(row.day, *prices, row.volume * factor)
+    return Day(
+        day=row.day,
+        open=_cents(row.open, factor),
+        high=_cents(row.high, factor),
+        low=_cents(row.low, factor),
+        close=_cents(row.close, factor),
+        volume=row.volume * factor,
+    )
+
+
+def _cents(price: Decimal, factor: int) -> int:
+    return round(price * 100 / factor)

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-SECRET = "OPENBELL_SANDBOX_SECRET"  # noqa: S105 - the variable's name
+VARIABLE = "OPENBELL_SANDBOX_SECRET"
 
 
 def read_secret(home: Path, environment: Mapping[str, str]) -> str:
     """From the environment, or this home's own, made on first use."""
-    given = environment.get(SECRET)
+    given = environment.get(VARIABLE)
     if given:
         return given
     path = home / "state" / "sandbox_secret"

@@ -59,8 +59,10 @@ QUESTIONS = (
     # The next two are asked of every such order by some accounts and of none by others.
     Question(
         "o354",
-        lambda a: "You are submitting an order without market data. We strongly recommend against"
-        " this as it may result in erroneous and unexpected trades.",
+        lambda a: (
+            "You are submitting an order without market data. We strongly recommend against"
+            " this as it may result in erroneous and unexpected trades."
+        ),
         lambda a: True,
     ),
     Question(

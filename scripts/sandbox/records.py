@@ -18,6 +18,7 @@ class Status(StrEnum):
     FILLED = "Filled"
     PENDING_CANCEL = "PendingCancel"
     CANCELLED = "Cancelled"
+    INACTIVE = "Inactive"  # accepted and then set aside, by a drill: it never trades
 
 
 DONE = frozenset({Status.FILLED, Status.CANCELLED})

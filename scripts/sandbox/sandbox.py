@@ -1,4 +1,8 @@
-"""Everything one running sandbox is made of."""
+"""Everything one running sandbox is made of.
+
+One thread and one event loop serve it, and whatever changes it runs in one piece between two waits:
+requests are answered one after the other, so nothing here needs a lock.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +12,16 @@ from pathlib import Path
 from scripts.sandbox.book import Book
 from scripts.sandbox.clock import Clock
 from scripts.sandbox.exchange import Exchange
-from scripts.sandbox.faults import Faults, Switches
+from scripts.sandbox.faults import Faults
+from scripts.sandbox.lifetimes import Ended, Lifetimes
 from scripts.sandbox.market import Market
 from scripts.sandbox.pacing import Pacing
 from scripts.sandbox.prices import daily_prices
 from scripts.sandbox.proof import read_secret
 from scripts.sandbox.sessions import nyse
 from scripts.sandbox.state import Brokerage, Login
+from scripts.sandbox.valuation import Valuation, value
+from scripts.sandbox.wishes import Override, Switches
 
 ACCOUNT = "DU9000001"
 
@@ -27,13 +34,35 @@ class Sandbox:
     exchange: Exchange
     secret: str = field(repr=False)
     fingerprint: str
+    now: datetime
     login: Login = field(default_factory=Login)
     pacing: Pacing = field(default_factory=Pacing)
     faults: Faults = field(default_factory=Faults)
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    overrides: dict[str, Override] = field(default_factory=dict)  # of the analyst, by symbol
 
-    @property
-    def now(self) -> datetime:
-        return self.clock.now()
+    def __post_init__(self) -> None:
+        self.advance()
+
+    def worth(self) -> Valuation:
+        """The account, valued at this moment's prices."""
+        return value(self.book, self.market, self.now)
+
+    def use_session(self, path: str) -> None:
+        """A request came: what ended before it is noticed now, where lifetimes are switched on."""
+        wall = self.clock.wall()
+        ended = self.lifetimes.ended(wall, self.now)
+        if self.switches.session_lifetimes and ended is Ended.LOGIN:
+            self.login.change(sso=False)
+        elif self.switches.session_lifetimes and ended is Ended.BROKERAGE:
+            self.login.change(brokerage=False)
+        self.lifetimes.use(path, wall, self.now)
+
+    def advance(self) -> None:
+        """The market moves up to this moment, and stands still there until the next call."""
+        # The wall's clock may be set back; orders are not.
+        self.now = max(self.now, self.clock.now())
+        self.exchange.advance(self.now, self.switches.quiet)
 
     @property
     def inside(self) -> Brokerage:
@@ -50,6 +79,7 @@ def open_sandbox(
     """The sandbox of this home; its book continues where it was left."""
     market = Market(nyse(), daily_prices())
     book = Book(home / "state" / "sandbox" / "book.db")
-    exchange = Exchange(book, market, clock.now())
+    now = clock.now()
+    exchange = Exchange(book, market, now)
     secret = read_secret(home, environment)
-    return Sandbox(clock, market, book, exchange, secret, fingerprint)
+    return Sandbox(clock, market, book, exchange, secret, fingerprint, now)

@@ -1,11 +1,19 @@
-"""When the New York Stock Exchange was open, from exchange_calendars, half days included."""
+"""When the New York Stock Exchange was open, holidays and half days included."""
 
+import csv
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from pathlib import Path
+
+from scripts.sandbox.clock import NEW_YORK
 
 FIRST, LAST = date(2000, 1, 1), date(2013, 12, 31)
+EXCEPTIONS = Path(__file__).parent / "data" / "nyse_exceptions.csv"
+OPENS, CLOSES = time(9, 30), time(16, 0)
+SATURDAY = 5
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,20 @@ class Sessions:
 
 @cache
 def nyse() -> Sessions:
-    from exchange_calendars import get_calendar  # it costs most of a second: only when needed
-
-    calendar = get_calendar("XNYS", start=FIRST.isoformat(), end=LAST.isoformat())
-    return Sessions(
-        tuple(
-            Session(opens.date(), _utc(opens.timestamp()), _utc(closes.timestamp()))
-            for opens, closes in zip(calendar.opens, calendar.closes, strict=True)
-        )
-    )
+    with EXCEPTIONS.open(newline="") as file:
+        exceptions = {
+            date.fromisoformat(row["date"]): row["closes"] for row in csv.DictReader(file)
+        }
+    return Sessions(tuple(_drawn_up(exceptions)))
 
 
-def _utc(epoch: float) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
+def _drawn_up(exceptions: dict[date, str]) -> Iterator[Session]:
+    for offset in range((LAST - FIRST).days + 1):
+        day = FIRST + timedelta(days=offset)
+        closes = exceptions.get(day, CLOSES.isoformat())
+        if day.weekday() < SATURDAY and closes:
+            yield Session(day, _utc(day, OPENS), _utc(day, time.fromisoformat(closes)))
+
+
+def _utc(day: date, local: time) -> datetime:
+    return datetime.combine(day, local, NEW_YORK).astimezone(UTC)

@@ -27,7 +27,7 @@ class Pending:
     ticket: Ticket
     questions: list[str]  # message ids, the asked one first
     superseded: bool = False
-    released_by: str | None = None  # the reply that will make it live, after its own got a 503
+    released: tuple[Ticket, ...] = ()  # answered with 503, and live once this one is confirmed
 
 
 @dataclass
@@ -74,7 +74,12 @@ class Login:
         self.sso, self.logged_out, self.portfolio_primed = False, True, False
         self.positions.clear()
 
-    def change(self, sso: bool | None, brokerage: bool | None, competing: bool | None) -> None:
+    def change(
+        self,
+        sso: bool | None = None,
+        brokerage: bool | None = None,
+        competing: bool | None = None,
+    ) -> None:
         """For drills: what a person at a browser, a phone or the night does to the session."""
         if sso is not None and sso != self.sso:
             self.close_brokerage()

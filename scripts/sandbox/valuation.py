@@ -69,7 +69,7 @@ def _net_before_today(
             quantities[fill.symbol] -= fill.sign * fill.quantity
             cash -= fill.cash
     for symbol, quantity in quantities.items():
-        before = market.last_close(symbol, today)
+        before = market.prior_close(symbol, now)
         if before:
             cash += quantity * dollars(before.close)
     return cash

@@ -45,7 +45,9 @@ class Broker:
             except NeedsLogin:
                 raise
             except OpenbellError as error:
-                return f"the broker's trading schedule for {symbol} cannot be read: {error.sentence}"
+                return (
+                    f"the broker's trading schedule for {symbol} cannot be read: {error.sentence}"
+                )
             agreeing = any(
                 opens <= now < closes and abs(closes - session.closes_at) <= TOLERANCE
                 for opens, closes in hours.sessions

@@ -12,7 +12,11 @@ from worker.settings import Settings
 
 class Environment:
     def __init__(
-        self, settings: Settings, journal: Journal, redis_client: "redis.Redis", probe: Callable[[], None]
+        self,
+        settings: Settings,
+        journal: Journal,
+        redis_client: "redis.Redis",
+        probe: Callable[[], None],
     ) -> None:
         self._settings, self._journal, self._redis, self._probe = (
             settings, journal, redis_client, probe,
@@ -50,7 +54,7 @@ class Environment:
         return None
 
     def _mode_agrees(self, run: Run) -> str | None:
-        if run.mode != "dry" and run.mode != self._settings.mode:
+        if run.mode not in ("dry", self._settings.mode):
             return (
                 f"the run was started for {run.mode}, the configuration now says "
                 f"`mode: {self._settings.mode}`"

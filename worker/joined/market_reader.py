@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from worker.ibkr.client import GatewayReader
 from worker.market.bars import bars_from_json, bars_to_json, mark_partial
 from worker.market.calendar import Hours
-from worker.models.market import Bar, Quote, SymbolMarket
-from worker.models.run import Session
+from worker.models.market import Bar, Position, Quote, SymbolMarket
+from worker.models.run import Run, Session
 from worker.store import Store
 
 
@@ -14,9 +14,7 @@ class MarketReader:
     def __init__(self, reader: GatewayReader, store: Store) -> None:
         self._reader, self._store = reader, store
 
-    def read(
-        self, symbols: Sequence[str], bars: int, session: Session
-    ) -> tuple[SymbolMarket, ...]:
+    def read(self, symbols: Sequence[str], bars: int, session: Session) -> tuple[SymbolMarket, ...]:
         """One entry a symbol, in the symbols' order. Raises BrokerError for an unknown symbol."""
         contracts = [self._reader.contract(symbol) for symbol in symbols]
         hours = Hours(opens_at=session.opens_at, closes_at=session.closes_at)
@@ -34,6 +32,19 @@ class MarketReader:
                 )
             )
         return tuple(found)
+
+    def keep(self, market: Sequence[SymbolMarket]) -> str:
+        """Put what was read into the store; the reference travels as `refs["market"]`."""
+        return self._store.put_json([read.to_json() for read in market])
+
+    def kept(self, run: Run) -> tuple[SymbolMarket, ...]:
+        """What step 5 read for the run; nothing where it read nothing."""
+        ref = run.refs.get("market")
+        rows = self._store.get_json(ref) if ref else []
+        return tuple(SymbolMarket.from_json(row) for row in rows)
+
+    def keep_positions(self, positions: Sequence[Position]) -> str:
+        return self._store.put_json([position.to_json() for position in positions])
 
     def is_usable(self, quote: Quote) -> bool:
         """Is it a quote of the running session, with both sides?"""

@@ -181,10 +181,17 @@ class RunBook:
         with self._journal.read() as connection:
             return _run_row(connection.execute(query).mappings().one_or_none())
 
-    def recent(self, limit: int = 50) -> Sequence[RunRow]:
-        """The newest runs first."""
+    def recent(self, limit: int = 50, strategy_id: int | None = None) -> Sequence[RunRow]:
+        """The newest runs first, of one strategy or of all."""
         query = select(runs).order_by(runs.c.created_at.desc()).limit(limit)
+        if strategy_id is not None:
+            query = query.where(runs.c.strategy_id == strategy_id)
         return self._rows(query)
+
+    def starting_with(self, prefix: str, limit: int = 2) -> Sequence[RunRow]:
+        """Runs whose id begins like this."""
+        query = select(runs).where(runs.c.run_id.startswith(prefix, autoescape=True))
+        return self._rows(query.order_by(runs.c.run_id).limit(limit))
 
     def unfinished(self) -> Sequence[RunRow]:
         """Every run that is not over, the oldest first."""

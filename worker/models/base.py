@@ -4,14 +4,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
-from pydantic import PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Value(BaseModel):
-    """A frozen value. Decimals travel as strings, times as ISO 8601 in UTC."""
+    """A frozen value. Decimals travel as strings, times as ISO 8601 in UTC, None not at all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,7 +26,7 @@ class Value(BaseModel):
         return type(self)(**{**dict(self), **changes})
 
     def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude_none=True)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

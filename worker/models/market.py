@@ -12,8 +12,8 @@ class Contract(Value):
     symbol: str
     conid: int
     exchange: str
-    currency: str | None
-    security_type: str | None
+    currency: str | None = None
+    security_type: str | None = None
     name: str = ""
 
 
@@ -26,10 +26,10 @@ class Quote(Value):
 
     symbol: str
     conid: int
-    as_of: Utc | None
-    bid: Decimal | None
-    ask: Decimal | None
-    last: Decimal | None
+    as_of: Utc | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
     previous_close: Decimal | None = None
     last_is_close: bool = False
     halted: bool = False
@@ -72,10 +72,10 @@ class AccountFigures(Value):
     """The account's money in USD as of one moment; None where the broker did not say."""
 
     as_of: Utc
-    net_liquidation_usd: Decimal | None
-    total_cash_usd: Decimal | None
-    available_funds_usd: Decimal | None
-    buying_power_usd: Decimal | None
+    net_liquidation_usd: Decimal | None = None
+    total_cash_usd: Decimal | None = None
+    available_funds_usd: Decimal | None = None
+    buying_power_usd: Decimal | None = None
 
 
 class SymbolMarket(Value):
@@ -85,7 +85,7 @@ class SymbolMarket(Value):
     quote: Quote
     bars_ref: str
     bars_count: int
-    last_complete_bar: Utc | None
+    last_complete_bar: Utc | None = None
 
 
 class BrokerSession(Value):

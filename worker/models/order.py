@@ -49,7 +49,10 @@ class OrderIntent(Value):
 
 
 class OrderRecord(Value):
-    """An order's row in the journal."""
+    """An order's row in the journal.
+
+    `session_closes_at` and `acknowledged_at` are market time, the other moments wall time.
+    """
 
     intent: OrderIntent
     state: OrderState
@@ -57,6 +60,8 @@ class OrderRecord(Value):
     filled_quantity: Decimal = Decimal(0)
     average_price: Decimal | None = None
     reasons: tuple[str, ...] = ()
+    send_by: Utc | None = None
+    session_closes_at: Utc | None = None
     acknowledged_at: Utc | None = None
     cancel_requested_at: Utc | None = None
     created_at: Utc
@@ -71,14 +76,14 @@ class Fill(Value):
     """One execution, counted once by `execution_id`."""
 
     execution_id: str
-    coid: str | None
-    broker_order_id: str | None
+    coid: str | None = None
+    broker_order_id: str | None = None
     conid: int
     symbol: str
     side: OrderSide
     quantity: Decimal
     price: Decimal
-    commission_usd: Decimal | None
+    commission_usd: Decimal | None = None
     executed_at: Utc
 
 
@@ -86,16 +91,16 @@ class BrokerOrder(Value):
     """An order as the broker's list shows it. `status` is the broker's own word."""
 
     broker_order_id: str
-    coid: str | None
+    coid: str | None = None
     conid: int
     symbol: str
     side: OrderSide
     status: str
-    quantity: Decimal | None
-    filled_quantity: Decimal | None
-    remaining_quantity: Decimal | None
-    average_price: Decimal | None
-    limit_price: Decimal | None
+    quantity: Decimal | None = None
+    filled_quantity: Decimal | None = None
+    remaining_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    limit_price: Decimal | None = None
     cancel_reason: str | None = None
 
 
@@ -109,11 +114,18 @@ class LiveOrders(Value):
 class Preview(Value):
     """The broker's what-if answer, figures as the broker formats them; USD where parsed."""
 
-    amount_usd: Decimal | None
-    commission_usd: Decimal | None
-    total_usd: Decimal | None
+    amount_usd: Decimal | None = None
+    commission_usd: Decimal | None = None
+    total_usd: Decimal | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
+
+
+class Begin(Value):
+    """May the order be sent now? denied: never again; not_ours: another has it, or will."""
+
+    kind: Literal["go", "denied", "not_ours"]
+    why: str = ""
 
 
 class SendResult(Value):

@@ -7,7 +7,7 @@ from pydantic import field_validator
 
 from worker.models.base import Utc, Value
 from worker.models.decision import OrderLine
-from worker.models.market import AccountFigures, AccountProof, Position, SymbolMarket
+from worker.models.market import AccountFigures, AccountProof
 from worker.models.signal import Signal
 from worker.models.strategy import Mode, Strategy
 
@@ -37,12 +37,16 @@ class Session(Value):
 class Tracking(Value):
     """Where MLflow keeps the run; `note` says why it does not."""
 
-    run_id: str | None
+    run_id: str | None = None
     note: str | None = None
 
 
 class Run(Value):
-    """One run of one strategy. Under 16 KB as JSON; bulky things are in the store, by `refs`."""
+    """One run of one strategy. Under 16 KB as JSON.
+
+    Bulky things lie in the store: `refs["market"]` is a list of SymbolMarket, `refs["positions"]`
+    one of Position.
+    """
 
     run_id: str
     slot: str
@@ -57,8 +61,6 @@ class Run(Value):
     session: Session | None = None
     account: AccountProof | None = None
     figures: AccountFigures | None = None
-    market: tuple[SymbolMarket, ...] = ()
-    positions: tuple[Position, ...] = ()
     signals: tuple[Signal, ...] = ()
     orders: tuple[OrderLine, ...] = ()
     refs: dict[str, str] = {}
@@ -74,8 +76,11 @@ class Run(Value):
     def ended(self, code: EndingCode, reason: str) -> "Run":
         return self.evolve(ending=Ending(code=code, reason=reason))
 
+    def with_ref(self, name: str, ref: str) -> "Run":
+        return self.evolve(refs={**self.refs, name: ref})
+
     def noted(self, note: str) -> "Run":
         return self.evolve(notes=(*self.notes, note))
 
     def size_bytes(self) -> int:
-        return len(self.model_dump_json().encode())
+        return len(self.model_dump_json(exclude_none=True).encode())

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ class CronEntry(Value):
     @classmethod
     def _readable(cls, value: str) -> str:
         try:
-            CronSim(value, datetime(2020, 1, 1))
+            CronSim(value, datetime(2020, 1, 1, tzinfo=UTC))
         except CronSimError as error:
             raise ValueError(
                 f"{value!r} is not a cron expression ({error}); "
@@ -114,7 +114,7 @@ class Strategy(Value):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     description: str = ""
     enabled: StrictBool = True
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=30)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=20)]
     schedule: Schedule = Schedule()
     when_closed: Literal["skip", "wait"] = "skip"
     market: MarketWindow = MarketWindow()

@@ -15,6 +15,10 @@ class Call:
     query: Mapping[str, str]
     body: Any  # decoded JSON; {} when there was none
 
+    def given(self, name: str) -> Any:
+        """A field of the body; None where there is no such field, or no object."""
+        return self.body.get(name) if isinstance(self.body, dict) else None
+
     @property
     def foreign(self) -> bool:
         """The path names an account that is not the sandbox's."""
@@ -25,6 +29,10 @@ class Call:
 class Answer:
     payload: Any = None  # None: an empty body
     status: int = 200
+
+
+class Unreadable:
+    """The body is not JSON."""
 
 
 class Needs(Enum):
@@ -46,6 +54,14 @@ class Endpoint:
     handle: Callable[[Call], Answer]
 
 
+def whole_number(text: Any) -> int | None:
+    """An id as clients write it, as a number or as digits; None for anything else."""
+    digits = str(text)
+    if isinstance(text, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        return None
+    return int(digits)
+
+
 def bad_request(text: str) -> Answer:
     return Answer({"error": f"Bad Request: {text}", "statusCode": 400}, 400)
 
@@ -56,6 +72,16 @@ def failed(text: str) -> Answer:
 
 UNAVAILABLE = Answer({"error": "Service Unavailable", "statusCode": 503}, 503)
 NO_LOGIN = Answer(None, 401)
+
+
+def answer(call: Call, endpoint: Endpoint) -> Answer:
+    """What the gateway says: that something is missing, or what the path is for."""
+    refused = missing(call, endpoint.needs)
+    if refused:
+        return refused
+    if isinstance(call.body, Unreadable):
+        return bad_request("the body is not JSON")
+    return endpoint.handle(call)
 
 
 def missing(call: Call, needs: Needs) -> Answer | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from scripts.sandbox.clock import NEW_YORK
-from scripts.sandbox.gateway.call import Answer, Call, Endpoint, Needs, bad_request
+from scripts.sandbox.gateway.call import Answer, Call, Endpoint, Needs, bad_request, whole_number
 from scripts.sandbox.instruments import BY_CONID, BY_SYMBOL, INSTRUMENTS, Instrument
 from scripts.sandbox.sandbox import ACCOUNT
 
@@ -21,8 +21,7 @@ def stocks(call: Call) -> Answer:
 
 
 def search(call: Call) -> Answer:
-    given = call.body if isinstance(call.body, dict) else {}
-    wanted = str(call.query.get("symbol") or given.get("symbol") or "").upper()
+    wanted = str(call.query.get("symbol") or call.given("symbol") or "").upper()
     if not wanted:
         return bad_request("symbol is missing")
     return Answer(
@@ -55,7 +54,7 @@ def info_and_rules(call: Call) -> Answer:
 
 
 def rules(call: Call) -> Answer:
-    instrument = _instrument(call.body.get("conid") if isinstance(call.body, dict) else None)
+    instrument = _instrument(call.given("conid"))
     return Answer(_rules(call, instrument)) if instrument else bad_request("unknown contract")
 
 
@@ -81,10 +80,8 @@ def schedule(call: Call) -> Answer:
 
 
 def _instrument(conid: Any) -> Instrument | None:
-    try:
-        return BY_CONID.get(int(conid))
-    except (TypeError, ValueError):
-        return None
+    number = whole_number(conid)
+    return BY_CONID.get(number) if number is not None else None
 
 
 def _listings(symbol: str) -> list[dict[str, Any]]:

@@ -4,31 +4,41 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from scripts.sandbox.gateway.call import Answer, Call, Endpoint, Needs, bad_request, failed
+from scripts.sandbox.gateway.call import (
+    Answer,
+    Call,
+    Endpoint,
+    Needs,
+    bad_request,
+    failed,
+    whole_number,
+)
 from scripts.sandbox.history import LENGTHS, MINUTES, Bar, bars, price_text
 from scripts.sandbox.instruments import BY_CONID, Instrument
-from scripts.sandbox.market import Market, Tick
+from scripts.sandbox.market import Tick
 from scripts.sandbox.prices import Day, dollars
 from scripts.sandbox.state import Stream
 
 MAX_CONIDS, MAX_FIELDS = 100, 50
+DELAY_SECONDS = 900
 FIRST_TO_COME = frozenset({"31", "55", "6509"})  # what the second call already has
 
 
 def snapshot(call: Call) -> Answer:
     """The first call for a contract only opens its stream; new fields come one call later."""
-    conids = [text for text in call.query.get("conids", "").split(",") if text]
+    conids = [whole_number(text) for text in call.query.get("conids", "").split(",") if text]
     fields = [text for text in call.query.get("fields", "").split(",") if text]
-    if not conids or not all(text.isdigit() for text in conids):
+    known = [conid for conid in conids if conid is not None]
+    if not known or len(known) < len(conids):
         return bad_request("conids is missing")
     if len(conids) > MAX_CONIDS or len(fields) > MAX_FIELDS:
         return bad_request("too many conids or fields")
-    return Answer([_row(call, int(conid), fields) for conid in conids])
+    return Answer([_row(call, conid, fields) for conid in known])
 
 
 def unsubscribe(call: Call) -> Answer:
-    conid = call.body.get("conid") if isinstance(call.body, dict) else None
-    if call.sandbox.inside.streams.pop(conid, None) is None:
+    conid = whole_number(call.given("conid"))
+    if conid is None or call.sandbox.inside.streams.pop(conid, None) is None:
         return failed("unknown")
     return Answer({"success": True})
 
@@ -39,14 +49,17 @@ def unsubscribe_all(call: Call) -> Answer:
 
 
 def history(call: Call) -> Answer:
-    conid = call.query.get("conid", "")
-    instrument = BY_CONID.get(int(conid)) if conid.isdigit() else None
+    conid = whole_number(call.query.get("conid"))
+    instrument = BY_CONID.get(conid) if conid is not None else None
     bar, period = call.query.get("bar", "1min"), call.query.get("period", "1d")
     until = _until(call)
     if instrument is None or bar not in LENGTHS or until is None:
         return failed("No data.")
     found = bars(call.sandbox.market, instrument.symbol, period, bar, until)
-    return Answer(_chart(instrument, period, bar, found)) if found else failed("No data.")
+    if not found:
+        return failed("No data.")
+    delay = DELAY_SECONDS if call.sandbox.switches.delayed_data else 0
+    return Answer(_chart(instrument, period, bar, found, delay))
 
 
 def _row(call: Call, conid: int, fields: list[str]) -> dict[str, Any]:
@@ -61,13 +74,14 @@ def _row(call: Call, conid: int, fields: list[str]) -> dict[str, Any]:
     if stream.calls == 2:
         wanted &= FIRST_TO_COME
     now = call.sandbox.now
-    values = _values(call.sandbox.market, instrument, now)
+    values = _values(call, instrument, now)
     row |= {"server_id": "q0", "_updated": round(now.timestamp() * 1000), "6119": "q0"}
     return row | {name: values[name] for name in sorted(wanted) if name in values}
 
 
-def _values(market: Market, instrument: Instrument, now: datetime) -> dict[str, str]:
+def _values(call: Call, instrument: Instrument, now: datetime) -> dict[str, str]:
     """Every field that is known now, as the text the broker would send."""
+    market = call.sandbox.market
     tick = market.tick(instrument.symbol, now)
     prior = market.prior_close(instrument.symbol, now)
     last = market.last_close(instrument.symbol, now)
@@ -77,7 +91,7 @@ def _values(market: Market, instrument: Instrument, now: datetime) -> dict[str, 
         "6004": instrument.exchange,
         "6008": str(instrument.conid),
         "6070": "STK",
-        "6509": "RpB",
+        "6509": "DPB" if call.sandbox.switches.delayed_data else "RpB",
         "7051": f"{instrument.company} (sandbox)",
         "7184": "1",
         "7221": instrument.exchange,
@@ -138,7 +152,9 @@ def _until(call: Call) -> datetime | None:
     return min(moment, call.sandbox.now)
 
 
-def _chart(instrument: Instrument, period: str, bar: str, found: list[Bar]) -> dict[str, Any]:
+def _chart(
+    instrument: Instrument, period: str, bar: str, found: list[Bar], delay: int
+) -> dict[str, Any]:
     highest = max(found, key=lambda b: b.high)
     lowest = min(found, key=lambda b: b.low)
     minutes = MINUTES.get(bar, 1440)
@@ -153,7 +169,7 @@ def _chart(instrument: Instrument, period: str, bar: str, found: list[Bar]) -> d
         "timePeriod": period,
         "barLength": LENGTHS[bar],
         "mdAvailability": "S",
-        "mktDataDelay": 0,
+        "mktDataDelay": delay,
         "outsideRth": False,
         "tradingDayDuration": 390,
         "volumeFactor": 1,

@@ -2,8 +2,15 @@
 
 from typing import Any
 
-from scripts.sandbox.gateway.call import NO_LOGIN, Answer, Call, Endpoint, Needs, bad_request
-from scripts.sandbox.gateway.call import failed
+from scripts.sandbox.gateway.call import (
+    NO_LOGIN,
+    Answer,
+    Call,
+    Endpoint,
+    Needs,
+    bad_request,
+    failed,
+)
 from scripts.sandbox.sandbox import ACCOUNT
 
 MAC = "02:00:00:00:00:01"
@@ -46,7 +53,7 @@ def open_brokerage(call: Call) -> Answer:
         return Answer({"error": "gone", "statusCode": 410}, 410)
     if not login.sso:
         return NO_LOGIN
-    if login.competing and not call.body.get("compete"):
+    if login.competing and not call.given("compete"):
         return Answer(_status(call) | {"fail": ""})
     login.competing = False
     if login.brokerage:
@@ -135,9 +142,9 @@ def accounts(call: Call) -> Answer:
 
 
 def select_account(call: Call) -> Answer:
-    if not isinstance(call.body, dict) or "acctId" not in call.body:
+    if call.given("acctId") is None:
         return bad_request("acctId is missing")
-    if call.body["acctId"] != ACCOUNT:
+    if call.given("acctId") != ACCOUNT:
         return failed("Invalid account ID")
     return Answer({"success": "Account already set"})
 

@@ -1,0 +1,49 @@
+"""How programs speak to a person: tables and colour on a terminal, plain lines elsewhere."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.text import Text
+
+PLAIN_WIDTH = 100
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Without a terminal nothing is coloured, and lines are as wide as on a common one."""
+    console = Console(stderr=stderr, highlight=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+    )
+
+
+out = make_console()
+err = make_console(stderr=True)
+
+
+def complain(sentence: str) -> None:
+    """One sentence on stderr: what is wrong, and what to do."""
+    err.print(Text.assemble(("error: ", "bold red"), sentence), soft_wrap=True)
+
+
+def fail(sentence: str, code: int = 2) -> NoReturn:
+    """End the program with one sentence on stderr."""
+    complain(sentence)
+    raise SystemExit(code)
+
+
+def openbell() -> str:
+    """The command as this person can type it: by name where the shell finds it, else by path."""
+    ours = Path(sys.executable).with_name("openbell")
+    found = shutil.which("openbell")
+    return "openbell" if found and Path(found).samefile(ours) else from_here(ours)
+
+
+def from_here(path: Path) -> str:
+    """Relative to the current folder where it lies below it: shorter to read and to copy."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,55 @@
+"""Where a person looks further."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts.console import from_here, openbell
+from scripts.demonstration.runs import Progress
+from scripts.demonstration.setting import Setting
+from tasks.chain import task_ids
+
+
+def show_further(
+    console: Console, setting: Setting, progress: Sequence[Progress], *, stay: bool
+) -> None:
+    home = from_here(setting.parts.home)
+    lines = Table.grid(padding=(0, 2))
+    for name, where in _places(setting, progress, home):
+        lines.add_row(name, where)
+    console.print()
+    console.print("Where to look further", style="bold")
+    console.print(lines, soft_wrap=True)
+    console.print()
+    if stay:
+        console.print("Everything stays up; Ctrl-C stops it.", style="bold")
+        return
+    console.print("Everything stops now. Its pages and these runs come back with")
+    console.print(f"  {openbell()} up --sandbox --home {home}", soft_wrap=True)
+
+
+def _places(setting: Setting, progress: Sequence[Progress], home: str) -> Iterator[tuple[str, str]]:
+    parts = setting.parts
+    yield "the story of a run", f"export OPENBELL_HOME={home}"
+    for one in progress:
+        if one.row is not None:
+            yield f"  {one.shown.label}", f"{openbell()} runs show {one.row.run_id}"
+    yield "Flower", f"{parts.flower_url}/tasks  login {parts.flower_login}"
+    yield "MLflow", str(parts.mlflow_url)
+    for one in progress:
+        if one.run is not None and one.run.tracking is not None and one.run.tracking.run_id:
+            link = f"{parts.mlflow_url}/#/runs/{one.run.tracking.run_id}"
+            yield f"  {one.shown.label}", link
+    yield from _results(progress)
+    yield "logs", from_here(parts.home / "run" / "logs")
+
+
+def _results(progress: Sequence[Progress]) -> Iterator[tuple[str, str]]:
+    """Where Celery keeps the results of the paper run's deciding steps."""
+    for one in progress:
+        if one.row is not None and one.row.mode == "paper":
+            ids = task_ids(one.row.run_id)
+            yield "results in Redis", "one key a step of each run; of the paper run's"
+            for name in ("tasks.generate_signal", "tasks.place_orders"):
+                yield f"  {name.removeprefix('tasks.')}", f"celery-task-meta-{ids[name]}"

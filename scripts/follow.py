@@ -1,0 +1,124 @@
+"""Follow one run until it is over: a table that moves on a terminal, else a line a change."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from scripts.show.steps import remark, seconds_of, steps_table
+from scripts.show.words import took
+from worker.clock import SystemClock, monotonic
+from worker.errors import JournalUnavailable, OpenbellError
+
+if TYPE_CHECKING:
+    from worker.journal.runs import RunRow
+    from worker.journal.steps import StepRow
+    from worker.runtime import Services
+
+LOOK_SECONDS = 0.2
+ASK_AGAIN_SECONDS = 15.0
+JOURNAL_PATIENCE_SECONDS = 60.0
+OVER = ("closed", "missed")
+
+
+class GivenUp(OpenbellError):
+    """Nobody works on the run, and its time is over."""
+
+
+class FollowView:
+    """Shows a run as it goes. Nothing on stdout where `quiet`."""
+
+    def __init__(self, s: "Services", console: Console, *, quiet: bool = False) -> None:
+        self._s, self._console, self._quiet = s, console, quiet
+        self._said: set[tuple[str, str, str]] = set()
+        self._live = Live(console=console, refresh_per_second=8, auto_refresh=False)
+
+    def __enter__(self) -> "FollowView":
+        if self._console.is_terminal and not self._quiet:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, row: "RunRow", steps: Sequence["StepRow"]) -> None:
+        if self._quiet:
+            return
+        if self._console.is_terminal:
+            self._live.update(Group(self._head(row), steps_table(self._s, steps)), refresh=True)
+        else:
+            self._say_changes(steps)
+
+    def _head(self, row: "RunRow") -> Text:
+        now = self._s.local(self._s.clock.market_now())
+        replayed = "" if self._s.settings.replay_clock is None else " (the sandbox's)"
+        return Text.assemble("\nMarket time ", (now, "bold"), (f"{replayed}  {row.status}", "dim"))
+
+    def _say_changes(self, steps: Sequence["StepRow"]) -> None:
+        now = self._s.local(self._s.clock.market_now()).split(" ")[1]
+        for step in steps:
+            why = remark(self._s, step)
+            if (change := (step.step, step.state, why)) in self._said:
+                continue
+            self._said.add(change)
+            ended = step.state in ("done", "failed")
+            state = f"{step.state} {took(seconds_of(self._s, step))}" if ended else step.state
+            line = f"{now}  {step.step:<21} {state}  {why}".rstrip()
+            self._console.print(line, markup=False, soft_wrap=True)
+
+
+def follow(
+    s: "Services", run_id: str, view: FollowView, without_worker: Callable[[], set[str] | None]
+) -> "RunRow":
+    """The run's row once it is over. Raises GivenUp past its time where nothing consumes; while
+    workers are there it is theirs to end it."""
+    clock, asked = SystemClock(), -ASK_AGAIN_SECONDS
+    while True:
+        row, steps = _look(s, run_id)
+        view.show(row, steps)
+        if row.status in OVER:
+            return row
+        over_at = latest_end(row)
+        if s.clock.market_now() > over_at and monotonic() - asked > ASK_AGAIN_SECONDS:
+            asked = monotonic()
+            _require_workers(s, row, over_at, without_worker())
+        clock.sleep(LOOK_SECONDS)
+
+
+def latest_end(row: "RunRow") -> datetime:
+    """When the run must be over by (market time): the end of its window, or, while it has none
+    yet, the longest wait and then the window."""
+    window = row.run.strategy.market
+    longest: timedelta = window.max_wait + window.lasts
+    return row.not_after or row.due_at + longest
+
+
+def _require_workers(
+    s: "Services", row: "RunRow", over_at: datetime, missing: set[str] | None
+) -> None:
+    if missing is not None and not missing:
+        return
+    nobody = (
+        "Redis does not answer"
+        if missing is None
+        else f"no worker consumes {', '.join(sorted(missing))}"
+    )
+    raise GivenUp(
+        f"given up: {nobody}, and the time of run {row.run_id} was over at {s.local(over_at)}; "
+        f"it was left as it is ({row.status})"
+    )
+
+
+def _look(s: "Services", run_id: str) -> tuple["RunRow", Sequence["StepRow"]]:
+    """A journal that is away for a moment ends nothing."""
+    end = monotonic() + JOURNAL_PATIENCE_SECONDS
+    while True:
+        try:
+            return s.runs.get(run_id), s.steps.of(run_id)
+        except JournalUnavailable:
+            if monotonic() > end:
+                raise
+            SystemClock().sleep(1.0)

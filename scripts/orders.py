@@ -1,0 +1,97 @@
+"""`openbell orders`: orders as the journal knows them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from scripts.command import group, print_json, run
+from scripts.console import out
+from scripts.show.words import flat, shares, styled, usd
+
+if TYPE_CHECKING:
+    from worker.models.order import OrderRecord
+    from worker.runtime import Services
+
+app = group("Orders as the journal knows them.")
+
+
+@app.command("list")
+def list_orders(
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only this run's; `last` works too.")
+    ] = None,
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those that may still change.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List orders, the newest first.
+
+    \b
+    openbell orders list --open
+    openbell orders list --run last --json
+    """
+    from scripts.access import open_services
+
+    s = open_services()
+    found = _found(s, run_id, only_open)[:limit]
+    if as_json:
+        print_json([_listed(order) for order in found])
+    elif not found:
+        out.print("there is no such order" if run_id or only_open else "there is no order yet")
+    else:
+        out.print(_table(found))
+
+
+def _found(s: "Services", run_id: str | None, only_open: bool) -> Sequence["OrderRecord"]:
+    from scripts.access import find_run
+
+    if run_id is not None:
+        found = list(s.orders.of_run(find_run(s, run_id).run_id))
+    elif only_open:
+        return list(reversed(s.orders.open_orders()))
+    else:
+        return s.orders.recent(10_000)
+    return [order for order in reversed(found) if not (only_open and order.done)]
+
+
+def _listed(order: "OrderRecord") -> dict[str, Any]:
+    from scripts.access import short_account
+
+    whole = order.to_json()
+    intent = whole.pop("intent")
+    account = short_account(intent.pop("account_id"))
+    return {"coid": order.intent.coid, "account": account, **intent, **whole}
+
+
+def _table(found: Sequence["OrderRecord"]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name, right in (
+        ("created (UTC)", False), ("symbol", False), ("order", False), ("limit", True),
+        ("state", False), ("filled", True), ("at", True), ("run", False),
+    ):  # fmt: skip
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    table.add_column("")
+    for order in found:
+        intent = order.intent
+        table.add_row(
+            f"{order.created_at:%Y-%m-%d %H:%M}",
+            Text(intent.symbol, "bold"),
+            f"{intent.side} {shares(intent.quantity)}",
+            usd(intent.limit_price),
+            styled(order.state),
+            shares(order.filled_quantity),
+            usd(order.average_price),
+            intent.run_id,
+            Text(flat("; ".join(order.reasons)), "dim", no_wrap=True, overflow="ellipsis"),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,1 @@
+"""How runs, orders and steps look on a terminal, and as JSON."""

@@ -1,0 +1,123 @@
+"""`openbell up`: everything, on this machine, until Ctrl-C."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import pytz
+import typer
+from rich.table import Table
+
+from scripts.console import from_here, openbell, out
+from scripts.parts.embedded import EmbeddedSet, embedded_set
+from scripts.parts.ports import Ports
+from scripts.parts.practice import Practice, practice_in
+from scripts.parts.program import program
+from scripts.parts.running import Running, running
+from scripts.parts.starting import StartList
+from scripts.parts.stopping import Stopped
+from worker.clock import ReplayClock, SystemClock
+from worker.errors import ConfigurationError
+from worker.journal.engine import Journal
+from worker.settings import PROJECT_ROOT, Settings, load_settings
+
+# A year of prices lies ahead of it, so that a home can be used again for that long.
+FIRST_MOMENT = "2012-02-29T09:29:20"
+LOOK_SECONDS = 1.0
+
+
+def up(
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Practise on the sandbox instead of a real gateway.")
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATETIME",
+            help="Where the sandbox's market time begins, in New York time, in a home that is new."
+            f" Default: {FIRST_MOMENT}.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="How many seconds pass in the sandbox in one here.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of all that is kept. Default: OPENBELL_HOME or var.")
+    ] = None,
+) -> None:
+    """Run everything on this machine: Valkey, MLflow, workers, Beat and Flower, until Ctrl-C.
+
+    With the configured gateway every run is dry. With --sandbox runs may trade on paper there; its
+    clock and its book are kept in the home and go on when it is started again.
+    """
+    folder = (home or Path(os.environ.get("OPENBELL_HOME") or PROJECT_ROOT / "var")).expanduser()
+    with program(), Ports() as ports:
+        if not sandbox and (at is not None or rate is not None):
+            raise ConfigurationError("--at and --rate are the sandbox's; add --sandbox")
+        folder = folder.resolve()
+        practice = practice_in(folder, at, rate, FIRST_MOMENT) if sandbox else None
+        stay(embedded_set(folder, ports, os.environ, practice), practice)
+
+
+def stay(chosen: EmbeddedSet, practice: Practice | None) -> None:
+    """Start the set, say where things are, and watch it until somebody ends it."""
+    settings = load_settings(chosen.environment)
+    starting = StartList(out, [part.name for part in chosen.parts])
+    with running(chosen, lambda: upgrade(settings), starting) as started:
+        greet(chosen, settings, practice)
+        try:
+            watch(started)
+        except Stopped:
+            out.print("stopping; Ctrl-C again ends everything at once")
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the journal to this version, before any worker opens it."""
+    journal = Journal(settings.journal_url)
+    try:
+        journal.upgrade()
+    finally:
+        journal.close()
+
+
+def watch(started: Running) -> None:
+    clock = SystemClock()
+    while True:
+        for name in started.look():
+            now = clock.wall_now().astimezone()
+            out.print(f"{now:%H:%M:%S} {name} ended and is started again", soft_wrap=True)
+        clock.sleep(LOOK_SECONDS)
+
+
+def greet(chosen: EmbeddedSet, settings: Settings, practice: Practice | None) -> None:
+    lines = Table.grid(padding=(0, 2))
+    gateway = f"{settings.ibkr.base_url} ({settings.mode})"
+    if practice is not None:
+        gateway += ", the sandbox: no real market, no real money"
+        lines.add_row("market time", _market_time(settings, practice))
+    lines.add_row("gateway", gateway)
+    lines.add_row("account", settings.ibkr.account_id or "none; set OPENBELL_IBKR__ACCOUNT_ID")
+    if chosen.mlflow_url:
+        lines.add_row("MLflow", chosen.mlflow_url)
+    lines.add_row("Flower", f"{chosen.flower_url}  login {chosen.flower_login}")
+    lines.add_row("logs", from_here(chosen.home / "run" / "logs"))
+    home = "" if chosen.home == PROJECT_ROOT / "var" else f"OPENBELL_HOME={from_here(chosen.home)} "
+    lines.add_row("try, in a second terminal", f"{home}{openbell()} trigger 1 --follow")
+    where = f"Openbell is running in {from_here(chosen.home)}; Ctrl-C stops everything."
+    out.print(where, style="bold", soft_wrap=True)
+    out.print(lines, soft_wrap=True)
+
+
+def _market_time(settings: Settings, practice: Practice) -> str:
+    clock = (
+        SystemClock()
+        if settings.replay_clock is None
+        else ReplayClock.from_file(settings.replay_clock)
+    )
+    now = clock.market_now().astimezone(pytz.timezone("America/New_York"))
+    text = f"{now:%a %Y-%m-%d %H:%M:%S %Z}, {clock.rate:g} x"
+    return f"{text}; this home's clock and book go on" if practice.resumed else text
+
+
+if __name__ == "__main__":
+    typer.run(up)

@@ -1,0 +1,166 @@
+"""Sending and cancelling orders. Each request goes out at most once; no retry is anywhere here.
+
+An order's conversation runs on one connection of its own: opened and proved before the order is
+marked as being sent, never replaced, and looked at byte by byte, so that "nothing was sent" is
+said only where it is known.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import structlog
+
+from worker.errors import Refused, TemporaryError
+from worker.http import OneConnection
+from worker.ibkr.answers import Question, QuestionPolicy, read_answer
+from worker.ibkr.gateway import Gateway, decoded, error_text
+from worker.models.order import OrderIntent, SendResult
+
+MOST_ROUNDS = 8
+log = structlog.get_logger(__name__)
+
+
+class TooLate(Exception):
+    """The moment until which the order might be sent has passed; nothing was written."""
+
+
+class GatewayTrader:
+    def __init__(
+        self,
+        gateway: Gateway,
+        connect: Callable[[], OneConnection],
+        prove: Callable[[httpx.Client], None],
+        questions: QuestionPolicy,
+    ) -> None:
+        self._gateway, self._connect, self._prove = gateway, connect, prove
+        self._questions = questions
+
+    def open(self) -> "OrderConnection":
+        """A connection that may carry one order. Raises NotProved, Unreachable, PacingError."""
+        self._gateway.limiter.wait("POST /iserver/account/orders")
+        connection = self._connect()
+        try:
+            self._prove(connection.client)
+        except BaseException:
+            connection.close()
+            raise
+        return OrderConnection(connection, self._questions)
+
+    def cancel(self, account_id: str, broker_order_id: str) -> None:
+        """DELETE, once: it asks, and later reads show what came of it.
+
+        Raises Refused where the broker knows no such working order, TemporaryError where its
+        answer was lost: the request may have been taken.
+        """
+        self._gateway.limiter.wait("DELETE /iserver/account/order")
+        connection = self._connect()
+        try:
+            self._prove(connection.client)
+            path = f"iserver/account/{account_id}/order/{broker_order_id}"
+            response = connection.client.delete(path)
+        except httpx.HTTPError as error:
+            raise TemporaryError(f"the cancel's answer was lost ({type(error).__name__})") from None
+        finally:
+            connection.close()
+        words = error_text(response)
+        if response.status_code == 400 or (response.is_success and words):
+            raise Refused(f"the broker does not cancel it: {words}")
+        if not response.is_success:
+            raise TemporaryError(f"the cancel was answered with {response.status_code}")
+
+
+class OrderConnection:
+    """One order's conversation: the ticket, and replies to the questions that come back."""
+
+    def __init__(self, connection: OneConnection, questions: QuestionPolicy) -> None:
+        self._connection, self._questions = connection, questions
+
+    def send(
+        self, intent: OrderIntent, in_time: Callable[[], bool], may_reply: Callable[[], bool]
+    ) -> SendResult:
+        """POST the order once, and a reply to each question that comes back.
+
+        `in_time` is asked directly before the order's first byte, `may_reply` before a reply's;
+        where they say no, nothing is written.
+        """
+        path = f"iserver/account/{intent.account_id}/orders"
+        answer = self._post(path, {"orders": [ticket(intent)]}, in_time)
+        asked: list[str] = []
+        for _ in range(MOST_ROUNDS):
+            if isinstance(answer, SendResult):
+                return answer.evolve(questions=tuple(asked))
+            asked += answer.ids or ("without an id",)
+            agreed = self._questions.agrees(answer)
+            log.info(
+                "order_question",
+                coid=intent.coid,
+                ids=answer.ids,
+                texts=answer.texts,
+                agreed=agreed,
+            )
+            reply = self._post(f"iserver/reply/{answer.reply_id}", {"confirmed": agreed}, may_reply)
+            if not agreed:
+                return _declined(answer, reply).evolve(questions=tuple(asked))
+            answer = reply
+        return SendResult(kind="unknown", text="the questions never ended", questions=tuple(asked))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _post(
+        self, path: str, body: dict[str, Any], in_time: Callable[[], bool]
+    ) -> SendResult | Question:
+        first = path.endswith("/orders")
+
+        def guard() -> None:
+            if not in_time():
+                raise TooLate
+
+        self._connection.arm(guard)
+        try:
+            response = self._connection.client.post(path, json=body)
+        except TooLate:
+            return SendResult(kind="unknown", text="its time had passed; nothing was written")
+        except httpx.HTTPError as error:
+            return self._lost(first, f"{type(error).__name__}: {error}".rstrip(": "))
+        try:
+            answer = decoded(path, response) if response.is_success else None
+        except Exception:  # noqa: BLE001 - whatever it is, it is not the broker's word
+            return SendResult(kind="unknown", text=f"unreadable answer: {response.text[:200]!r}")
+        result = read_answer(response.status_code, answer, response.text.strip())
+        if not first and isinstance(result, SendResult) and not response.is_success:
+            # A reply that failed may have set the order going all the same (seen on the wire).
+            return result.evolve(kind="unknown") if result.kind == "refused" else result
+        return result
+
+    def _lost(self, first: bool, why: str) -> SendResult:
+        if first and not self._connection.written:
+            return SendResult(kind="not_sent", text=f"no byte of it left this machine ({why})")
+        return SendResult(kind="unknown", text=f"the answer was lost ({why})")
+
+
+def _declined(question: Question, reply: SendResult | Question) -> SendResult:
+    """Our no counts as heard only in the broker's own words."""
+    ids = ", ".join(question.ids) or "a question without an id"
+    words = " ".join(question.texts)[:200].replace("\n", " ")
+    if isinstance(reply, SendResult) and reply.kind == "refused":
+        return SendResult(
+            kind="refused", text=f"the broker asked {ids} ({words}); config/questions.yaml says no"
+        )
+    return SendResult(kind="unknown", text=f"the no to {ids} was not confirmed")
+
+
+def ticket(intent: OrderIntent) -> dict[str, Any]:
+    """The order as the broker wants it: a plain limit order for the day, in regular hours."""
+    return {
+        "acctId": intent.account_id,
+        "conid": intent.conid,
+        "cOID": intent.coid,
+        "orderType": "LMT",
+        "price": float(intent.limit_price),
+        "side": intent.side,
+        "tif": intent.time_in_force,
+        "quantity": intent.quantity,
+        "outsideRTH": False,
+    }

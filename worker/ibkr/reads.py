@@ -1,0 +1,118 @@
+"""Orders and trades as the broker lists them, and its preview of an order."""
+
+from typing import Any, Literal
+
+from worker.errors import UnreadableAnswer
+from worker.ibkr import decode
+from worker.ibkr.client import GatewayReader
+from worker.ibkr.orders import ticket
+from worker.models.order import BrokerOrder, Fill, LiveOrders, OrderIntent, Preview
+
+TRADE_DAYS = 7
+
+
+class OrderReader:
+    """Reads about orders; like the other reads they may be repeated."""
+
+    def __init__(self, reader: GatewayReader, account_id: str) -> None:
+        self._reader, self._account_id = reader, account_id
+
+    def live_orders(self) -> LiveOrders:
+        """GET /iserver/account/orders, unfiltered and with the account (1 in 5 s). Empty is no
+        proof of absence unless `snapshot` is true; the first call of a session is always empty."""
+        answer = self._reader.primed(
+            lambda: self._reader.gateway.get("/iserver/account/orders", accountId=self._account_id)
+        )
+        rows = answer.get("orders") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise UnreadableAnswer("the broker's list of orders is no list")
+        return LiveOrders(
+            orders=tuple(order for row in rows if (order := _order(row)) is not None),
+            snapshot=answer.get("snapshot") is True,
+        )
+
+    def fills(self) -> tuple[Fill, ...]:
+        """GET /iserver/account/trades of the last 7 days (1 in 5 s)."""
+        answer = self._reader.primed(
+            lambda: self._reader.gateway.get(
+                "/iserver/account/trades", days=TRADE_DAYS, accountId=self._account_id
+            )
+        )
+        if not isinstance(answer, list):
+            raise UnreadableAnswer("the broker's list of trades is no list")
+        return tuple(_fill(row) for row in answer if isinstance(row, dict))
+
+    def preview(self, intent: OrderIntent) -> Preview:
+        """POST .../orders/whatif: what the order would cost. Nothing is kept at the broker."""
+        path = f"/iserver/account/{self._account_id}/orders/whatif"
+        # The preview takes no client id: it must not use up the order's.
+        order = {name: value for name, value in ticket(intent).items() if name != "cOID"}
+        answer = self._reader.primed(
+            lambda: self._reader.gateway.once("POST", path, body={"orders": [order]})
+        )
+        if not isinstance(answer, dict):
+            raise UnreadableAnswer("the broker's preview is no object")
+        found = answer.get("amount")
+        amount = found if isinstance(found, dict) else {}
+        warnings = [answer.get("warn"), *_list(answer.get("warns"))]
+        return Preview(
+            amount_usd=decode.number(amount.get("amount")),
+            commission_usd=decode.number(amount.get("commission")),
+            total_usd=decode.number(amount.get("total")),
+            warnings=tuple(str(each) for each in warnings if each),
+            error=str(answer["error"]) if answer.get("error") else None,
+        )
+
+
+def _order(row: Any) -> BrokerOrder | None:
+    if not isinstance(row, dict):
+        return None
+    order_id, conid = decode.identifier(row.get("orderId")), decode.whole(row.get("conid"))
+    side = _side(row.get("side"))
+    if order_id is None or conid is None or side is None:
+        return None
+    return BrokerOrder(
+        broker_order_id=order_id,
+        coid=decode.identifier(row.get("order_ref")),
+        conid=conid,
+        symbol=str(row.get("ticker") or conid),
+        side=side,
+        status=str(row.get("status") or ""),
+        quantity=decode.number(row.get("totalSize")),
+        filled_quantity=decode.number(row.get("filledQuantity")),
+        remaining_quantity=decode.number(row.get("remainingQuantity")),
+        average_price=decode.number(row.get("avgPrice")),
+        limit_price=decode.number(row.get("price")),
+        cancel_reason=decode.identifier(row.get("order_cancellation_by_system_reason")),
+    )
+
+
+def _fill(row: dict[str, Any]) -> Fill:
+    execution, conid = decode.identifier(row.get("execution_id")), decode.whole(row.get("conid"))
+    side, time = _side(row.get("side")), decode.moment_ms(row.get("trade_time_r"))
+    quantity, price = decode.number(row.get("size")), decode.number(row.get("price"))
+    if None in (execution, conid, side, time, quantity, price):
+        # A trade that cannot be read could be ours: better no list than one with a hole.
+        raise UnreadableAnswer("a trade in the broker's list cannot be read")
+    return Fill.model_validate(
+        {
+            "execution_id": execution,
+            "coid": decode.identifier(row.get("order_ref")),
+            "broker_order_id": decode.identifier(row.get("order_id")),
+            "conid": conid,
+            "symbol": str(row.get("symbol") or conid),
+            "side": side,
+            "quantity": quantity,
+            "price": price,
+            "commission_usd": decode.number(row.get("commission")),
+            "executed_at": time,
+        }
+    )
+
+
+def _side(value: Any) -> Literal["BUY", "SELL"] | None:
+    return {"B": "BUY", "S": "SELL"}.get(str(value or "")[:1].upper())  # type: ignore[return-value]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,223 @@
+"""From a signal to a proposal: figures read anew, sized to a target, every check run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from worker.clock import Clock
+from worker.errors import ConfigurationError, OpenbellError, StepError
+from worker.journal.orders import OrderBook
+from worker.journal.states import StateBook
+from worker.market.calendar import ExchangeCalendar
+from worker.models.base import Value
+from worker.models.decision import Check, Decision
+from worker.models.market import Contract, Position, Quote
+from worker.models.order import BrokerOrder, LiveOrders, OrderIntent
+from worker.models.run import Run
+from worker.models.signal import Signal
+from worker.models.strategy import Strategy
+from worker.risk.checks import check
+from worker.risk.codes import Code
+from worker.risk.figures import Figures, Limits, SizedOrder, TradingState
+from worker.risk.limits import strictest
+from worker.risk.sizing import CannotSize, size
+
+LEG = "entry"
+LIST_LIFE = timedelta(seconds=10)
+OVER = frozenset({"Filled", "Cancelled", "Inactive"})
+# What may have changed between the decision and the first byte, or since a worker was lost.
+LAST_LOOK = frozenset(
+    {Code.QUOTE, Code.DATA_RIGHTS, Code.TRADABLE, Code.SPREAD, Code.COLLAR, Code.SESSION,
+     Code.SIGNAL_AGE, Code.DRIFT, Code.STRATEGY, Code.TRADING_STATE}
+)  # fmt: skip
+
+
+class MarketReads(Protocol):
+    def contract(self, symbol: str) -> Contract: ...
+    def quotes(self, contracts: Sequence[Contract]) -> tuple[Quote, ...]: ...
+    def positions(self) -> tuple[Position, ...]: ...
+
+
+class Proposal(Value):
+    """What a desk may do for one symbol. `order` None: nothing, for the reason in `held`."""
+
+    signal: Signal
+    held: str | None = None
+    order: SizedOrder | None = None
+    decision: Decision | None = None
+    figures: Figures | None = None
+    limits: Limits | None = None
+
+    def approved(self) -> tuple[SizedOrder, Figures]:
+        """What may be acted on; StepError where it was not sized."""
+        if self.order is None or self.figures is None:
+            raise StepError("a proposal without an order cannot be placed")
+        return self.order, self.figures
+
+    @property
+    def denial(self) -> str | None:
+        """The checks that deny, in one line; None when all pass."""
+        if self.decision is None or self.decision.allowed:
+            return None
+        return "; ".join(f"{denied.code}: {denied.sentence}" for denied in self.decision.denials)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the figures come from."""
+
+    market: MarketReads
+    live_orders: Callable[[], LiveOrders]
+    orders: OrderBook
+    states: StateBook
+    calendar: ExchangeCalendar
+    strategy_now: Callable[[int], Strategy]
+
+
+class Decisions:
+    def __init__(self, sources: Sources, limits: Limits, clock: Clock) -> None:
+        self._market, self._live_orders = sources.market, sources.live_orders
+        self._orders, self._states = sources.orders, sources.states
+        self._calendar, self._strategy_now = sources.calendar, sources.strategy_now
+        self._limits, self._clock = limits, clock
+        self._live: tuple[datetime, LiveOrders] | None = None
+
+    def propose(self, run: Run, symbol: str) -> Proposal:
+        """Everything is read anew; nothing is written. Raises where the broker does not answer."""
+        signal = signal_of(run, symbol)
+        if signal.side == "HOLD":
+            return Proposal(signal=signal, held=signal.abstained or "the signal is to hold")
+        figures = self._figures(run, signal)
+        strategy = run.strategy
+        try:
+            order = size(
+                signal,
+                figures.quote,
+                figures.owned,
+                figures.working,
+                strategy.sizing,
+                strategy.order,
+            )
+        except CannotSize as reason:
+            return Proposal(signal=signal, figures=figures, held=str(reason))
+        limits = strictest(self._limits, strategy.risk)
+        return Proposal(
+            signal=signal,
+            order=order,
+            decision=check(order, figures, limits),
+            figures=figures,
+            limits=limits,
+        )
+
+    def last_look(self, run: Run, intent: OrderIntent, quote: Quote | None = None) -> str | None:
+        """Why a written-down order must not go out any more; None when it may."""
+        signal = signal_of(run, intent.symbol)
+        contract = self._market.contract(intent.symbol)
+        fresh = quote or self._market.quotes([contract])[0]
+        order = SizedOrder(
+            side=intent.side, quantity=Decimal(intent.quantity), limit_price=intent.limit_price
+        )
+        figures = self._now(run, signal, contract, fresh)
+        decision = check(order, figures, strictest(self._limits, run.strategy.risk))
+        denied = [each for each in decision.denials if each.code in LAST_LOOK]
+        return "; ".join(f"{each.code}: {each.sentence}" for each in denied) or None
+
+    def _figures(self, run: Run, signal: Signal) -> Figures:
+        contract = self._market.contract(signal.symbol)
+        foreign = self._foreign_sells(contract)
+        held = sum(
+            (p.quantity for p in self._market.positions() if p.conid == contract.conid), Decimal(0)
+        )
+        quote = self._market.quotes([contract])[0]  # last: it ages fastest
+        strategy_id, symbol = run.strategy.id, signal.symbol
+        return self._now(run, signal, contract, quote).evolve(
+            owned=self._orders.owned(strategy_id, symbol),
+            working=self._orders.working(strategy_id, symbol),
+            owned_by_all=self._orders.owned_by_all(symbol),
+            position=held,
+            selling=None if foreign is None else self._orders.selling(symbol) + foreign,
+            blocked_by=self._orders.blocked_by(symbol),
+        )
+
+    def _now(self, run: Run, signal: Signal, contract: Contract, quote: Quote) -> Figures:
+        now = self._clock.market_now()
+        hours = self._calendar.hours_at(now)
+        return Figures(
+            now=now,
+            contract=contract,
+            quote=quote,
+            signal=signal,
+            session_opens_at=hours.opens_at if hours else None,
+            session_closes_at=hours.closes_at if hours else None,
+            strategy_is_current=self._is_current(run.strategy),
+            trading_state=self._state(run.strategy.id),
+        )
+
+    def _foreign_sells(self, contract: Contract) -> Decimal | None:
+        """Shares in working sells that are not the journal's; None where nothing proves it."""
+        live = self._listed()
+        if not live.snapshot:
+            return None
+        return sum(
+            (_selling(row) for row in live.orders if self._is_foreign(row, contract)), Decimal(0)
+        )
+
+    def _listed(self) -> LiveOrders:
+        """The broker's list, read once for all symbols that are decided within some seconds."""
+        now = self._clock.wall_now()
+        if self._live is not None and now - self._live[0] < LIST_LIFE:
+            return self._live[1]
+        live = self._live_orders()
+        if not live.snapshot:  # the first read of a session is always empty
+            live = self._live_orders()
+        self._live = (now, live)
+        return live
+
+    def _is_foreign(self, row: BrokerOrder, contract: Contract) -> bool:
+        if row.conid != contract.conid or row.side != "SELL" or row.status in OVER:
+            return False
+        return row.coid is None or self._orders.find(row.coid) is None
+
+    def _is_current(self, strategy: Strategy) -> bool | None:
+        try:
+            now = self._strategy_now(strategy.id)
+        except ConfigurationError:
+            return None
+        return now.enabled and now.digest == strategy.digest
+
+    def _state(self, strategy_id: int) -> TradingState | None:
+        try:
+            return self._states.effective(self._orders.account_id, strategy_id)
+        except OpenbellError:
+            return None
+
+
+def signal_of(run: Run, symbol: str) -> Signal:
+    for signal in run.signals:
+        if signal.symbol == symbol:
+            return signal
+    raise StepError(f"the run has no signal for {symbol}")
+
+
+def failed_checks(decision: Decision) -> tuple[str, ...]:
+    return tuple(denied.code for denied in decision.denials)
+
+
+def checks_json(proposal: Proposal) -> dict[str, object]:
+    """What the record keeps of a decision: the order, every check, the figures, the limits."""
+    checks: tuple[Check, ...] = proposal.decision.checks if proposal.decision else ()
+    return {
+        "order": proposal.order.to_json() if proposal.order else None,
+        "checks": [each.to_json() for each in checks],
+        "figures": proposal.figures.to_json() if proposal.figures else None,
+        "limits": proposal.limits.to_json() if proposal.limits else None,
+    }
+
+
+def _selling(row: BrokerOrder) -> Decimal:
+    for known in (row.remaining_quantity, row.quantity):
+        if known is not None:
+            return known
+    return Decimal("Infinity")

@@ -1,0 +1,70 @@
+"""What the broker's lists prove about an order. Pure: the same evidence, the same verdict."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from worker.models.base import Value
+from worker.models.order import BrokerOrder, OrderRecord, OrderState
+
+
+class Verdict(Value):
+    """The state that the evidence proves, and why."""
+
+    state: OrderState
+    cause: str
+    broker_order_id: str | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def find(order: OrderRecord, listed: tuple[BrokerOrder, ...]) -> BrokerOrder | None:
+    """The order in the broker's list: by our own id, or by the broker's where ours is not shown."""
+    for row in listed:
+        if row.coid == order.intent.coid:
+            return row
+        if row.coid is None and order.broker_order_id == row.broker_order_id:
+            return row
+    return None
+
+
+def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Verdict | None:
+    """None: nothing new is proved. Absence from a list proves nothing.
+
+    `order.filled_quantity` counts the executions that the journal has: an order is done only when
+    they are as many as the broker says, so that no fill is left behind.
+    """
+    filled, quantity = order.filled_quantity, Decimal(order.intent.quantity)
+    if filled >= quantity:
+        return _changed(
+            order, Verdict(state="FILLED", cause="every share's execution is known"), listed
+        )
+    if listed is None:
+        # Executions without a listing still prove that the order lives.
+        if filled > 0 and order.state == "UNKNOWN":
+            return Verdict(state="PARTIAL", cause="executions were found")
+        return None
+    if listed.status == "Cancelled" and listed.filled_quantity == filled:
+        return _changed(order, _ended(order, listed, now), listed)
+    state: OrderState = "PARTIAL" if filled > 0 else "WORKING"
+    found = Verdict(state=state, cause=f"the broker lists it as {listed.status or 'unnamed'}")
+    return _changed(order, found, listed)
+
+
+def _ended(order: OrderRecord, listed: BrokerOrder, now: datetime) -> Verdict:
+    closed = order.session_closes_at is not None and now >= order.session_closes_at
+    if closed and order.cancel_requested_at is None:
+        return Verdict(
+            state="EXPIRED",
+            cause=listed.cancel_reason or "its session closed",
+            reasons=("its session closed before it filled",),
+        )
+    reason = listed.cancel_reason or (
+        "not filled in time" if order.cancel_requested_at else "cancelled at the broker"
+    )
+    return Verdict(state="CANCELLED", cause=reason, reasons=(reason,))
+
+
+def _changed(order: OrderRecord, found: Verdict, listed: BrokerOrder | None) -> Verdict | None:
+    broker_order_id = order.broker_order_id or (listed.broker_order_id if listed else None)
+    found = found.evolve(broker_order_id=broker_order_id)
+    same = found.state == order.state and broker_order_id == order.broker_order_id
+    return None if same else found

@@ -1,0 +1,160 @@
+"""Strategies from a folder of YAML files, one strategy a file, read again when they change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from worker.errors import ConfigurationError
+from worker.models.strategy import Strategy
+from worker.yaml_file import line_of, read_yaml, validated
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it was last read: a strategy, or the sentence that says what is wrong with it.
+    `good` is the last version that could be read."""
+
+    content: bytes
+    strategy: Strategy | None
+    problem: str | None
+    good: Strategy | None
+    lines: tuple[int, int] = (1, 1)  # of id and name
+
+
+class StrategyFiles:
+    """Whoever starts a run gets a strategy as its file says now, or a ConfigurationError.
+    Whoever only watches the clock (`enabled`) keeps the last good version of a broken file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[Path, _File] = {}
+        self._told: frozenset[str] = frozenset()
+
+    def all(self) -> tuple[Strategy, ...]:
+        """Every strategy by id. Raises ConfigurationError for the first thing that is wrong."""
+        self._refresh()
+        for problem in self._problems():
+            raise ConfigurationError(problem)
+        found = [file.strategy for file in self._files.values() if file.strategy]
+        return tuple(sorted(found, key=lambda strategy: strategy.id))
+
+    def by_id(self, strategy_id: int) -> Strategy:
+        """Raises ConfigurationError where it is unknown, broken, or not the only one."""
+        return self._only(str(strategy_id))
+
+    def find(self, id_or_name: str) -> Strategy:
+        """By id, or by name where no id is meant. Raises as `by_id` does."""
+        return self._only(id_or_name.strip())
+
+    def enabled(self) -> tuple[Strategy, ...]:
+        """The enabled strategies, for whoever watches the clock. A broken file counts as it last
+        was, and two that claim one id or name count not at all; both are told, loudly, once."""
+        try:
+            self._refresh()
+        except ConfigurationError as error:
+            self._tell([error.sentence])
+        else:
+            self._tell(self._problems())
+        clashing = {path for paths, _ in self._clashes(good=True) for path in paths}
+        kept = [file.good for path, file in self._files.items() if path not in clashing]
+        found = [strategy for strategy in kept if strategy and strategy.enabled]
+        return tuple(sorted(found, key=lambda strategy: strategy.id))
+
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each thing that is wrong; empty when nothing is."""
+        try:
+            self._refresh()
+        except ConfigurationError as error:
+            return (error.sentence,)
+        return tuple(self._problems())
+
+    def _only(self, wanted: str) -> Strategy:
+        self._refresh()
+        for match in (lambda s: str(s.id) == wanted, lambda s: s.name == wanted):
+            found = [
+                (path, file.strategy)
+                for path, file in self._files.items()
+                if file.strategy and match(file.strategy)
+            ]
+            if found:
+                break
+        else:
+            raise self._unknown(wanted)
+        path, strategy = found[0]
+        for paths, problem in self._clashes():
+            if path in paths:
+                raise ConfigurationError(problem)
+        return strategy
+
+    def _unknown(self, wanted: str) -> ConfigurationError:
+        """A broken file may be the one that is wanted: then its own sentence helps most."""
+        known = sorted((f.strategy.id, f.strategy.name) for f in self._files.values() if f.strategy)
+        listed = ", ".join(f"{number} {name}" for number, name in known) or "none"
+        sentence = f"there is no strategy {wanted!r} in {self._folder}; known are {listed}"
+        for file in self._files.values():
+            if file.problem and file.good and wanted in (str(file.good.id), file.good.name):
+                return ConfigurationError(file.problem)
+        broken = [file.problem for file in self._files.values() if file.problem]
+        return ConfigurationError("; ".join([sentence, *broken]))
+
+    def _refresh(self) -> None:
+        try:
+            paths = sorted(
+                path
+                for path in self._folder.iterdir()
+                if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+            )
+        except OSError:
+            raise ConfigurationError(
+                f"the strategies' folder {self._folder} cannot be read; create it, or point "
+                "OPENBELL_STRATEGIES at yours"
+            ) from None
+        self._files = {path: self._read(path, self._files.get(path)) for path in paths}
+
+    def _read(self, path: Path, before: _File | None) -> _File:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            content = f"{error.strerror}".encode()
+        if before is not None and before.content == content:
+            return before
+        try:
+            data, node = read_yaml(path)
+            strategy = validated(Strategy, data, path, node)
+        except ConfigurationError as error:
+            return _File(content, None, error.sentence, before.good if before else None)
+        lines = line_of(node, ("id",)), line_of(node, ("name",))
+        return _File(content, strategy, None, strategy, lines)
+
+    def _problems(self) -> list[str]:
+        broken = [file.problem for file in self._files.values() if file.problem]
+        return broken + [problem for _, problem in self._clashes()]
+
+    def _clashes(self, *, good: bool = False) -> list[tuple[tuple[Path, Path], str]]:
+        """Pairs of files that claim one id or one name."""
+        found = []
+        seen: dict[tuple[str, object], tuple[Path, int]] = {}
+        for path, file in self._files.items():
+            strategy = file.good if good else file.strategy
+            if strategy is None:
+                continue
+            for key, line in zip(("id", "name"), file.lines, strict=True):
+                value = getattr(strategy, key)
+                first, first_line = seen.setdefault((key, value), (path, line))
+                if first != path:
+                    sentence = (
+                        f"{path}, line {line}, key {key}: {value} is taken by {first}, line "
+                        f"{first_line}; give one of them another {key}"
+                    )
+                    found.append(((first, path), sentence))
+        return found
+
+    def _tell(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            if problem not in self._told:
+                log.error("strategy_not_readable", sentence=problem)
+        self._told = frozenset(problems)
