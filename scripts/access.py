@@ -1,5 +1,7 @@
 """What commands reach: the configured services, with a journal that can be read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +70,8 @@ def impatient_redis(s: "Services", seconds: float = 2.0) -> "redis.Redis":
     )
 
 
-def reader_without_repeats(s: "Services", timeout_seconds: float = 5.0) -> "GatewayReader":
+@contextmanager
+def impatient_reader(s: "Services", timeout_seconds: float = 5.0) -> Iterator["GatewayReader"]:
     """A reader of the gateway for a person who waits: in the shared pace, but no read is repeated.
     Raises ConfigurationError where the configured certificate cannot be read."""
     from worker.http import make_client
@@ -79,11 +82,14 @@ def reader_without_repeats(s: "Services", timeout_seconds: float = 5.0) -> "Gate
 
     ibkr = s.settings.ibkr
     timeout = min(timeout_seconds, ibkr.timeout_seconds)
-    client = make_client(ibkr.base_url, tls=ibkr.tls, timeout_seconds=timeout)
-    limiter = RedisLimiter(impatient_redis(s, 1.0), ibkr.requests_per_second, s.clock)
     once = Retry("broker_read", RetryPolicy(attempts=1), s.clock.sleep)
-    wait = min(ibkr.quote_wait_seconds, timeout)
-    return GatewayReader(Gateway(client, limiter, once), s.account_id, s.clock, wait)
+    with (
+        make_client(ibkr.base_url, tls=ibkr.tls, timeout_seconds=timeout) as client,
+        impatient_redis(s, 1.0) as redis,
+    ):
+        limiter = RedisLimiter(redis, ibkr.requests_per_second, s.clock)
+        wait = min(ibkr.quote_wait_seconds, timeout)
+        yield GatewayReader(Gateway(client, limiter, once), s.account_id, s.clock, wait)
 
 
 def short_account(account_id: str | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from scripts.access import reader_without_repeats, short_account
+from scripts.access import impatient_reader, short_account
 from scripts.doctor_findings import Finding, ok, problem, warning
 from scripts.doctor_wire import PATIENCE_SECONDS, NoWayOn, wire
 from worker.errors import (
@@ -36,10 +36,10 @@ def gateway(s: "Services") -> Iterator[Finding]:
     url = httpx.URL(s.settings.ibkr.base_url)
     try:
         yield from wire(s)
-        reader = reader_without_repeats(s, PATIENCE_SECONDS)
-        yield from _login(s, reader, f"https://{url.netloc.decode()}")
-        yield from _account(s, reader)
-        yield from _market_data(s, reader)
+        with impatient_reader(s, PATIENCE_SECONDS) as reader:
+            yield from _login(s, reader, f"https://{url.netloc.decode()}")
+            yield from _account(s, reader)
+            yield from _market_data(s, reader)
     except NoWayOn:
         return
 

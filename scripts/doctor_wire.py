@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from scripts.access import reader_without_repeats
+from scripts.access import impatient_reader
 from scripts.doctor_findings import Finding, ok, problem, warning
 from worker.errors import ConfigurationError, PacingError
 from worker.http import make_client
@@ -69,7 +69,8 @@ def _trust(s: "Services", shown: str, pin: tuple[str, str]) -> Iterator[Finding]
     """Whether the configuration trusts the certificate; by the same answer, the clocks."""
     ibkr, answer = s.settings.ibkr, None
     try:
-        reader_without_repeats(s).gateway.limiter.wait(f"GET {STATUS}")
+        with impatient_reader(s) as reader:
+            reader.gateway.limiter.wait(f"GET {STATUS}")
         with make_client(ibkr.base_url, tls=ibkr.tls, timeout_seconds=PATIENCE_SECONDS) as client:
             answer = client.get(STATUS.lstrip("/"))
     except PacingError as error:

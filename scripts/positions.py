@@ -57,12 +57,13 @@ def positions(
 
 
 def _account(s: "Services") -> "Sequence[Position]":
-    from scripts.access import reader_without_repeats
+    from scripts.access import impatient_reader
     from worker.errors import ConfigurationError
 
     if not s.account_id:
         raise ConfigurationError("no account is configured; set OPENBELL_IBKR__ACCOUNT_ID")
-    return reader_without_repeats(s).positions()
+    with impatient_reader(s) as reader:
+        return reader.positions()
 
 
 def _table(s: "Services", owned: "Sequence[Holding]", held: "Sequence[Position] | None") -> Table:

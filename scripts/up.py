@@ -8,6 +8,7 @@ import pytz
 import typer
 from rich.table import Table
 
+from scripts.command import run
 from scripts.console import from_here, openbell, out
 from scripts.parts.embedded import EmbeddedSet, embedded_set
 from scripts.parts.ports import Ports
@@ -65,10 +66,7 @@ def stay(chosen: EmbeddedSet, practice: Practice | None) -> None:
     starting = StartList(out, [part.name for part in chosen.parts])
     with running(chosen, lambda: upgrade(settings), starting) as started:
         greet(chosen, settings, practice)
-        try:
-            watch(started)
-        except Stopped:
-            out.print("stopping; Ctrl-C again ends everything at once")
+        until_stopped(started)
 
 
 def upgrade(settings: Settings) -> None:
@@ -80,13 +78,17 @@ def upgrade(settings: Settings) -> None:
         journal.close()
 
 
-def watch(started: Running) -> None:
+def until_stopped(started: Running) -> None:
+    """Watch the parts until Ctrl-C or SIGTERM, which here is an orderly end."""
     clock = SystemClock()
-    while True:
-        for name in started.look():
-            now = clock.wall_now().astimezone()
-            out.print(f"{now:%H:%M:%S} {name} ended and is started again", soft_wrap=True)
-        clock.sleep(LOOK_SECONDS)
+    try:
+        while True:
+            for name in started.look():
+                now = clock.wall_now().astimezone()
+                out.print(f"{now:%H:%M:%S} {name} ended and is started again", soft_wrap=True)
+            clock.sleep(LOOK_SECONDS)
+    except Stopped:
+        out.print("stopping; Ctrl-C again ends everything at once")
 
 
 def greet(chosen: EmbeddedSet, settings: Settings, practice: Practice | None) -> None:
@@ -120,4 +122,4 @@ def _market_time(settings: Settings, practice: Practice) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(up)
+    run(up)

@@ -13,7 +13,7 @@ from worker.errors import ConfigurationError
 from worker.journal.runs import RunRow
 from worker.models.base import Value
 from worker.models.run import Run
-from worker.models.strategy import Strategy
+from worker.models.strategy import Mode, Strategy
 from worker.runtime import Services, services
 
 log = structlog.get_logger(__name__)
@@ -33,15 +33,32 @@ def start_run(strategy_id: int, slot: str, due: str) -> str:
 
     A slot older than the grace is recorded as missed, unless the strategy says `catch_up: once`.
     """
-    s = services()
-    strategy, due_at = s.strategies.by_id(strategy_id), datetime.fromisoformat(due)
-    run = new_run(s, strategy, slot, due_at, Wishes())
+    s, due_at = services(), datetime.fromisoformat(due)
+    try:
+        strategy = s.strategies.by_id(strategy_id)
+    except ConfigurationError as error:
+        title = f"Strategy {strategy_id} was not started"
+        s.alerts.send("critical", title, f"Its start of {s.local(due_at)}: {error.sentence}.")
+        raise
+    try:
+        run = new_run(s, strategy, slot, due_at, Wishes())
+    except ConfigurationError as error:
+        return _not_started(s, strategy, slot, due_at, error.sentence)
     late = s.clock.market_now() - due_at
     if late > s.settings.schedule.grace and strategy.catch_up == "skip":
-        s.runs.record_missed(run, f"it came {int(late.total_seconds())} s late")
-        return f"missed {slot}"
+        why = f"it came {int(late.total_seconds())} s late"
+        return _not_started(s, strategy, slot, due_at, why)
     row, _ = begin_run(s, run)
     return row.run_id
+
+
+def _not_started(s: Services, strategy: Strategy, slot: str, due_at: datetime, why: str) -> str:
+    """A start that did not happen is on record as missed, and a person is told once."""
+    missed = _run(strategy, slot, due_at, "dry", strategy.symbols, strategy.parameters)
+    if s.runs.record_missed(missed, why):
+        title = f"Strategy {strategy.name} was not started"
+        s.alerts.send("warning", title, f"Its start of {s.local(due_at)} was missed: {why}.")
+    return f"missed {slot}: {why}"
 
 
 def begin_run(s: Services, run: Run) -> tuple[RunRow, bool]:
@@ -69,12 +86,25 @@ def new_run(s: Services, strategy: Strategy, slot: str, due_at: datetime, wishes
             f"strategy {strategy.name} does not trade {', '.join(sorted(unknown))}; "
             f"it trades {', '.join(strategy.symbols)}"
         )
+    mode = s.mode_of(strategy, wishes.dry_run)
+    parameters = {**strategy.parameters, **wishes.parameters}
+    return _run(strategy, slot, due_at, mode, symbols, parameters)
+
+
+def _run(
+    strategy: Strategy,
+    slot: str,
+    due_at: datetime,
+    mode: Mode,
+    symbols: tuple[str, ...],
+    parameters: dict[str, Any],
+) -> Run:
     return Run(
         run_id=f"{due_at.astimezone(UTC):%Y%m%d-%H%M%S}-{strategy.id}-{secrets.token_hex(4)}",
         slot=slot,
         strategy=strategy,
-        mode=s.mode_of(strategy, wishes.dry_run),
+        mode=mode,
         symbols=symbols,
-        parameters={**strategy.parameters, **wishes.parameters},
+        parameters=parameters,
         due_at=due_at,
     )

@@ -8,6 +8,7 @@ nor, often, a valid date).
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +81,19 @@ def peer_fingerprint(response: httpx.Response) -> str:
     if not certificate:
         raise NotProved("the connection has no certificate to prove anything by")
     return sha256(certificate).hexdigest()
+
+
+def retry_after_seconds(headers: httpx.Headers) -> float | None:
+    """How long the other side asks to be left alone, whichever form the header has; a date is
+    measured from the answer's own."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, (until - date).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _client(

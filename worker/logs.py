@@ -40,6 +40,9 @@ def configure_logging(
     # Request lines would carry account ids.
     for noisy in ("httpx", "httpcore", "alembic", "matplotlib", "botocore", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # And those of alerts the addresses, which are secrets.
+    for secretive in ("urllib3", "apprise"):
+        logging.getLogger(secretive).setLevel(logging.ERROR)
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:

@@ -61,10 +61,15 @@ class RunLog(logging.Handler):
         if self._thread is not None and self._pid == os.getpid():
             self._idle.wait(FLUSH_SECONDS)
 
+    def close(self) -> None:
+        self._ended.set()
+        self._wake.set()
+        super().close()
+
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._waiting: deque[tuple[str, str]] = deque(maxlen=MOST_WAITING)
-        self._wake, self._idle = threading.Event(), threading.Event()
+        self._wake, self._idle, self._ended = (threading.Event() for _ in range(3))
         self._thread: threading.Thread | None = None
 
     def _start(self) -> None:
@@ -73,15 +78,18 @@ class RunLog(logging.Handler):
             self._thread.start()
 
     def _send_all(self) -> None:
-        client = redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2)
-        pause = threading.Event()  # never set: a wait that no clock is needed for
-        while self._wake.wait():
-            self._wake.clear()
-            while batch := [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]:
-                while not _send(client, batch):
-                    pause.wait(PAUSE_SECONDS)
-            if not self._waiting:
-                self._idle.set()
+        with redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2) as client:
+            while self._wake.wait() and not self._ended.is_set():
+                self._wake.clear()
+                while batch := self._next_batch():
+                    while not _send(client, batch):
+                        if self._ended.wait(PAUSE_SECONDS):
+                            return
+                if not self._waiting:
+                    self._idle.set()
+
+    def _next_batch(self) -> list[tuple[str, str]]:
+        return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
 
 def lines_of(client: "redis.Redis", run_id: str) -> list[dict[str, Any]]:

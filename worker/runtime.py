@@ -180,7 +180,9 @@ class Services:
         mlflow = self.settings.mlflow
         if not mlflow.enabled or not mlflow.tracking_uri:
             return NullTracking()
-        return MlflowTracking(mlflow.tracking_uri, mlflow.experiment, self.clock)
+        return MlflowTracking(
+            mlflow.tracking_uri, mlflow.experiment, self.clock, mlflow.s3_endpoint_url
+        )
 
     @lazy
     def recorder(self) -> Recorder:

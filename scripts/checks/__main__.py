@@ -22,13 +22,15 @@ def checks() -> dict[str, Sequence[str]]:
             "--exclude-secrets", "^OPENBELL_[A-Z_]+(=|$)",  # a variable's name
             *paths(),
         ],
-        "arrows (import-linter)": ["lint-imports", "--no-cache"],
+        "arrows (import-linter)": ["lint-imports", "--no-cache", "--no-logo"],
         "compose file (schema)": [
             "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml",
         ],
         "house rules": ["python", "-m", "scripts.checks.house_rules"],
         "lint (ruff)": ["ruff", "check", "--quiet", "--output-format=concise", "."],
-        "format (ruff)": ["ruff", "format", "--quiet", "--check", "."],
+        "format (ruff)": [
+            "ruff", "format", "--quiet", "--check", "--output-format=concise", ".",
+        ],
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from scripts.console import complain, from_here, out
+from scripts.console import out
 from scripts.demonstration.book import read_book
 from scripts.demonstration.further import show_further
 from scripts.demonstration.promises import Promise, Promises
@@ -13,42 +13,34 @@ from scripts.demonstration.story import MODEL_STRATEGY, RULES_STRATEGY, Story
 from scripts.demonstration.summary import show_account, show_promises, show_runs
 from scripts.demonstration.view import RunsView
 from scripts.parts.part import PartFailed
-from scripts.parts.running import Running, running
-from scripts.parts.starting import StartList
-from scripts.parts.stopping import Stopped
-from scripts.up import watch
+from scripts.parts.running import Running
 from worker.celery import app
 from worker.clock import SystemClock
-from worker.logs import configure_logging
 from worker.runtime import Services, services
 
 LOOK_SECONDS = 0.25
-# Once it may trade, a run has this long.
-PATIENCE = timedelta(seconds=90)
+# Once it may trade, a run has this long: a lost worker's run is taken up again after two minutes.
+PATIENCE = timedelta(seconds=180)
 # A part may be killed and come back; one that keeps ending has failed.
 DEATHS = 3
 
 
-def play(setting: Setting, *, stay: bool) -> int:
-    """0 when all that was promised happened, else 1. Raises PartFailed where a part fails."""
+def services_of(setting: Setting) -> Services:
+    """This process's services, which must be the demonstration's own."""
     app.set_current()
-    configure_logging("error", "console")
     s = services()
     if s.settings.home != setting.parts.home:
         raise PartFailed("demo", f"the settings are those of {s.settings.home}; nothing was done")
-    starting = StartList(out, [part.name for part in setting.parts.parts])
-    where = f"Openbell's demonstration, in {from_here(setting.parts.home)}"
-    out.print(where, style="bold", soft_wrap=True)
-    with running(setting.parts, s.journal.upgrade, starting) as started:
-        progress = _watch(s, setting.story, _trigger(s, setting.story), started)
-        found = _sum_up(s, setting, progress)
-        show_further(out, setting, progress, stay=stay)
-        if stay:
-            _stay(started)
-    broken = [promise.sentence for promise in found if not promise.kept]
-    for sentence in broken:
-        complain(sentence)
-    return 1 if broken else 0
+    return s
+
+
+def play_runs(setting: Setting, started: Running, *, stay: bool) -> list[str]:
+    """Trigger the runs, show them, sum up; what was promised and did not happen."""
+    s = services_of(setting)
+    progress = _watch(s, setting.story, _trigger(s, setting.story), started)
+    found = _sum_up(s, setting, progress)
+    show_further(out, setting, progress, stay=stay)
+    return [promise.sentence for promise in found if not promise.kept]
 
 
 def _trigger(s: Services, story: Story) -> list[Shown]:
@@ -91,15 +83,8 @@ def _sum_up(s: Services, setting: Setting, progress: Sequence[Progress]) -> list
     sandbox = setting.parts.sandbox
     assert sandbox is not None  # noqa: S101 - the demonstration always has one
     book = read_book(sandbox.url, sandbox.certificate)
-    show_runs(out, progress)
+    show_runs(out, s, progress)
     show_account(out, s, progress, book)
     found = Promises(s, setting.story, book, must_trade=setting.default_day).of(progress)
     show_promises(out, found)
     return found
-
-
-def _stay(started: Running) -> None:
-    try:
-        watch(started)
-    except Stopped:
-        out.print("stopping; Ctrl-C again ends everything at once")

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from scripts.demonstration.book import Book
-from scripts.demonstration.runs import Progress, market_moment
+from scripts.demonstration.runs import Progress
 from scripts.demonstration.story import Story
+from scripts.show.words import market_of
 from worker.models.base import Value
 from worker.runtime import Services
 
@@ -74,14 +75,14 @@ class Promises:
         if guard is None:
             return Promise(kept=False, sentence="the guard has not looked at it")
         if guard.state == "waiting" and guard.wake_at is not None:
-            wakes = market_moment(self._s, guard.wake_at)
+            wakes = market_of(self._s.clock, guard.wake_at)
             return Promise(
                 kept=abs(wakes - release) <= A_MOMENT,
                 sentence=f"held by the guard until {self._s.local(wakes)}",
             )
         if guard.hops:
             return Promise(kept=True, sentence=f"held by the guard until {self._clock(release)}")
-        if market_moment(self._s, guard.started_at) + A_MOMENT >= release:
+        if market_of(self._s.clock, guard.started_at) + A_MOMENT >= release:
             return Promise(kept=True, sentence="not held: the bell rang while everything started")
         return Promise(kept=False, sentence="the guard did not hold it until the bell")
 

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
-from tasks.chain import STEPS
 from tasks.start_run import Wishes, begin_run, new_run
 from worker.journal.runs import RunRow
 from worker.journal.steps import StepRow
 from worker.models.run import Run
 from worker.runtime import Services
-
-STEP_NAMES = tuple(step.name.removeprefix("tasks.") for step in STEPS)
 
 
 @dataclass(frozen=True)
@@ -67,12 +63,6 @@ def progress_of(s: Services, shown: Shown) -> Progress:
     run_id = shown.run_id or ""
     row, steps = s.runs.get(run_id), tuple(s.steps.of(run_id))
     return Progress(shown, row, s.steps.last_run(run_id), steps)
-
-
-def market_moment(s: Services, wall: datetime) -> datetime:
-    """The market time at a moment of the wall, to the nearest second."""
-    exact = s.clock.market_now() + (wall - s.clock.wall_now()) * s.clock.rate
-    return (exact + timedelta(seconds=0.5)).replace(microsecond=0)
 
 
 def all_over(progress: Sequence[Progress]) -> bool:

@@ -27,7 +27,7 @@ from worker.settings import PROJECT_ROOT, load_settings
 DEFAULT_DAY = datetime(2013, 2, 27, tzinfo=pytz.utc)
 # When the clock begins, the sandbox and the workers are still to start: on any machine that takes
 # about as long as what was started before them.
-LEAD_FACTOR, LEAD_SECONDS, LONGEST_LEAD_SECONDS = 1.5, 6.0, 160.0
+LEAD_FACTOR, LEAD_SECONDS, LONGEST_LEAD_SECONDS = 1.3, 5.0, 160.0
 FOREIGN = ("OPENBELL_", "MLFLOW_", "CELERY_", "FLOWER_")
 
 

@@ -1,7 +1,6 @@
 """At the end: what a trader wants to read, and where there is more."""
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,81 +10,45 @@ from rich.text import Text
 from scripts.demonstration.book import Book
 from scripts.demonstration.promises import Promise
 from scripts.demonstration.runs import Progress
-from worker.models.decision import OrderLine
-from worker.models.run import Run
-from worker.models.signal import Signal
+from scripts.show.story import SymbolStory, story_of
+from scripts.show.symbols import print_symbols
+from scripts.show.words import shares, styled, usd
 from worker.runtime import Services
 
-# With the space between them, 100 columns.
-WIDTHS = {"symbol": 7, "signal": 8, "why": 30, "checks": 11, "order": 22, "fill": 10}
-SIDES = {"BUY": "green", "SELL": "red", "HOLD": "yellow"}
 
-
-def show_runs(console: Console, progress: Sequence[Progress]) -> None:
+def show_runs(console: Console, s: Services, progress: Sequence[Progress]) -> None:
     for one in progress:
-        if one.row is None or one.run is None:
+        if one.row is None:
             continue
-        name, outcome = one.row.strategy_name, one.row.outcome or "waits"
+        story = story_of(s, one.row)
+        outcome = styled(one.row.outcome or "waiting")
         console.print()
-        console.print(Text.assemble((one.shown.label, "bold"), f", {name}: ", (outcome, "bold")))
+        console.print(
+            Text.assemble((one.shown.label, "bold"), f", {story.strategy_name}: ", outcome)
+        )
         if reason := one.row.reason or _waits_for(one):
-            console.print(Text(reason, "yellow"))
-        if one.run.signals or one.run.orders:
-            console.print(_symbols(one.run))
+            console.print(Text(f"  {reason}"))
+        print_symbols(story.by_symbol)
+        for each in story.by_symbol:
+            if each.checks:
+                console.print(_checks(each))
 
 
 def _waits_for(one: Progress) -> str | None:
     return next((step.waits_for for step in one.steps if step.state == "waiting"), None)
 
 
-def _symbols(run: Run) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading, width in WIDTHS.items():
-        table.add_column(heading, width=width)
-    signals = {signal.symbol: signal for signal in run.signals}
-    lines = {line.symbol: line for line in run.orders}
-    for symbol in run.symbols:
-        signal, line = signals.get(symbol), lines.get(symbol)
-        table.add_row(
-            symbol, _signal(signal), _why(signal), _checks(line), _order(line), _filled(line)
-        )
-    return table
-
-
-def _signal(signal: Signal | None) -> Text:
-    if signal is None:
-        return Text("-")
-    return Text(f"{signal.side} {signal.confidence:.0%}", SIDES[signal.side])
-
-
-def _why(signal: Signal | None) -> str:
-    return (signal.abstained or signal.rationale) if signal else ""
-
-
-def _checks(line: OrderLine | None) -> Text:
-    if line is None or not line.checks_run:
-        return Text("-")
-    if line.checks_failed:
-        return Text(", ".join(line.checks_failed), "red")
-    return Text(f"{line.checks_run} passed", "green")
-
-
-def _order(line: OrderLine | None) -> str:
-    if line is None:
-        return "-"
-    if line.side is None or line.quantity is None:
-        return f"{line.outcome}: {line.reason}"
-    limit = f" limit {line.limit_price}" if line.limit_price is not None else ""
-    return f"{line.outcome} {line.side} {line.quantity}{limit}"
-
-
-def _filled(line: OrderLine | None) -> str:
-    if line is None or line.state is None:
-        return "-"
-    if not line.filled_quantity:
-        return line.state
-    price = line.average_price
-    return f"{line.filled_quantity:f} at {price:.2f}" if price else f"{line.filled_quantity:f}"
+def _checks(each: SymbolStory) -> Text:
+    """How many checks an order passed, or by which it was denied and why."""
+    failed = [check for check in each.checks if not check.passed]
+    text = Text.assemble(" ", (each.symbol, "bold"), "  checks: ")
+    if not failed:
+        return text.append(f"all {len(each.checks)} passed", "green")
+    passed = len(each.checks) - len(failed)
+    text.append(f"{passed} passed, {len(failed)} denied", "yellow")
+    for check in failed:
+        text.append(f"\n    {check.code}: {check.sentence}")
+    return text
 
 
 def show_account(console: Console, s: Services, progress: Sequence[Progress], book: Book) -> None:
@@ -98,19 +61,11 @@ def show_account(console: Console, s: Services, progress: Sequence[Progress], bo
         table.add_column(f"of strategy {strategy_id}", justify="right")
     for holding in book.positions:
         owned = (s.orders.owned(strategy_id, holding.symbol) for strategy_id in strategies)
-        table.add_row(
-            holding.symbol,
-            f"{holding.quantity:f}",
-            f"{holding.average_cost:.2f}",
-            *map(_shares, owned),
-        )
+        held, cost = shares(holding.quantity), usd(holding.average_cost)
+        table.add_row(holding.symbol, held, cost, *(shares(each or None) for each in owned))
     console.print()
-    console.print(f"[bold]The account[/] in the sandbox, cash {book.cash:,.2f} USD")
+    console.print(f"[bold]The account[/] in the sandbox, cash {usd(book.cash)} USD")
     console.print(table)
-
-
-def _shares(quantity: Decimal) -> str:
-    return f"{quantity:f}" if quantity else "-"
 
 
 def show_promises(console: Console, found: Sequence[Promise]) -> None:
@@ -118,7 +73,3 @@ def show_promises(console: Console, found: Sequence[Promise]) -> None:
     for promise in found:
         mark = ("✓ ", "green") if promise.kept else ("✗ ", "bold red")
         console.print(Text.assemble(mark, promise.sentence))
-
-
-def broken(found: Sequence[Promise]) -> Iterator[str]:
-    return (promise.sentence for promise in found if not promise.kept)

@@ -1,7 +1,6 @@
 """The runs side by side, step by step: a table that moves on a terminal, else a line a change."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
@@ -9,13 +8,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scripts.demonstration.runs import STEP_NAMES, Progress, market_moment
+from scripts.demonstration.runs import Progress
 from scripts.demonstration.story import Story
+from scripts.show.steps import STEP_NAMES, seconds_of, time_of
+from scripts.show.words import NOTHING, STYLES, styled, took
 from worker.journal.steps import StepRow
 from worker.runtime import Services
 
 STEP, CELL = 20, 23
-STYLES = {"done": "green", "running": "bold cyan", "waiting": "yellow", "failed": "bold red"}
 
 
 class RunsView:
@@ -50,7 +50,7 @@ class RunsView:
         if self._story.kind == "session":
             text.append("  the exchange is open", "green")
         elif left > 0:
-            text.append(f"  the exchange opens in {_duration(left)}", "yellow")
+            text.append(f"  the exchange opens in {took(float(int(left)))}", "yellow")
         else:
             text.append("  the exchange is open", "green")
         return text
@@ -69,24 +69,16 @@ class RunsView:
     def _cell(self, one: Progress, name: str) -> Text:
         step = one.step(name)
         if step is None:
-            return Text("·", "dim")
+            return Text(NOTHING, "dim")
         return Text(self._words(step), STYLES.get(step.state, ""))
 
     def _words(self, step: StepRow) -> str:
-        if step.state == "running":
-            took = self._s.clock.wall_now() - step.started_at
-            return f"running {took.total_seconds():.1f} s"
         if step.state == "waiting" and step.wake_at is not None:
-            return f"waits until {self._short(market_moment(self._s, step.wake_at))}"
-        if step.state == "done" and step.finished_at is not None:
-            return f"done {(step.finished_at - step.started_at).total_seconds():.2f} s"
+            until = time_of(self._s, step.wake_at)
+            return f"until {until.rpartition(' ')[0]}"  # without the zone, which stands above
+        if step.state in ("running", "done"):
+            return f"{step.state} {took(seconds_of(self._s, step))}"
         return step.state
-
-    def _short(self, moment: datetime) -> str:
-        """The time, with its day where that is not today."""
-        there = self._s.calendar.zone
-        local, today = moment.astimezone(there), self._s.clock.market_now().astimezone(there)
-        return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%a %H:%M:%S}"
 
     def _say_changes(self) -> None:
         now = self._s.local(self._s.clock.market_now()).split(" ")[1]
@@ -108,13 +100,4 @@ def _outcome(one: Progress) -> Text:
         return Text("not started yet", "dim")
     if not one.is_over:
         return Text(one.row.status)
-    word = one.row.outcome or one.row.status
-    return Text(word, "red" if word == "failed" else "green")
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return styled(one.row.outcome or one.row.status)

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from scripts.console import complain, err
 from scripts.parts.part import PartFailed
 from scripts.parts.stopping import Stopped, stoppable
-from worker.errors import OpenbellError
 
 
 @contextmanager
 def program() -> Iterator[None]:
-    """What goes wrong inside becomes a sentence and an exit code: 1 for a part or a run that
-    failed, 2 for what a person must change, 128 + n after a signal."""
+    """A part that failed is told with the last lines of its log, exit code 1; a signal ends the
+    program with 128 + n. Other errors are for `scripts.command`."""
     os.umask(0o077)  # what is kept holds generated passwords
     try:
         with stoppable():
@@ -24,8 +23,5 @@ def program() -> Iterator[None]:
             err.print(f"the last lines of {failure.part}'s log:", style="dim")
             err.print(failure.log, markup=False, soft_wrap=True)
         raise SystemExit(1) from None
-    except OpenbellError as error:
-        complain(error.sentence)
-        raise SystemExit(2) from None
     except Stopped as stopped:
         raise SystemExit(stopped.exit_code) from None

@@ -11,7 +11,7 @@ from scripts.parts.starting import StartList
 from scripts.parts.supervisor import State, Supervisor
 from worker.clock import SystemClock, monotonic
 
-READY_SECONDS = 120.0
+READY_SECONDS, STOP_SECONDS = 120.0, 45.0
 LOOK_SECONDS = 0.2
 DEATHS_AT_START = 3
 
@@ -57,9 +57,13 @@ class Running:
 
 @contextmanager
 def running(
-    chosen: EmbeddedSet, prepare: Callable[[], None], starting: StartList
+    chosen: EmbeddedSet,
+    prepare: Callable[[], None],
+    starting: StartList,
+    stop_seconds: float = STOP_SECONDS,
 ) -> Iterator[Running]:
-    """Everything of `chosen`, ready; ended when the block ends, however it ends.
+    """Everything of `chosen`, ready; ended when the block ends, however it ends: by request, and
+    by force after `stop_seconds`.
 
     `prepare` is called once, while the first parts start. Raises ConfigurationError where the home
     is in use, PartFailed where a part does not become ready.
@@ -75,7 +79,7 @@ def running(
             yield Running(supervisor, deaths)
         finally:
             tell_no_more(chosen.home)
-            _stop(supervisor)
+            _stop(supervisor, stop_seconds)
 
 
 def _start(
@@ -117,9 +121,9 @@ def _require_hope(name: str, since: float, deaths: Deaths, supervisor: Superviso
         )
 
 
-def _stop(supervisor: Supervisor) -> None:
+def _stop(supervisor: Supervisor, seconds: float) -> None:
     try:
-        supervisor.stop()
+        supervisor.stop(seconds)
     except BaseException:
         supervisor.kill()
         raise

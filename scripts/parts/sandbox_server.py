@@ -8,6 +8,7 @@ from scripts.parts.part import HttpProbe, Part
 from scripts.parts.ports import HOST
 from scripts.parts.practice import Practice, clock_file
 from scripts.sandbox.clock import open_clock
+from scripts.sandbox.completions import MODEL as ANALYST
 from scripts.sandbox.sandbox import ACCOUNT
 from worker.http import Tls
 
@@ -62,5 +63,6 @@ class SandboxServer:
             "OPENBELL_MODE": "paper",
             "OPENBELL_REPLAY_CLOCK": str(self.clock),
             "OPENBELL_SIGNAL__BASE_URL": f"{self.url}/analyst/v1",
+            "OPENBELL_SIGNAL__MODEL": ANALYST,
             "OPENBELL_SIGNAL__TLS__PINNED_CERTIFICATE": str(self.certificate),
         }

@@ -26,7 +26,6 @@ from worker.settings import PROJECT_ROOT
 
 GUARDIAN = (sys.executable, "-m", "scripts.parts.guardian")
 START_SECONDS = 15.0
-STOP_SECONDS = 45.0
 # What a socket's path may be long, on every system, less some air.
 LONGEST_SOCKET_PATH = 90
 SETTLED_SECONDS = 3
@@ -101,7 +100,7 @@ class Supervisor:
             ) from None  # fmt: skip
         return {one["name"]: State(one["name"], one["statename"], one["pid"]) for one in found}
 
-    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+    def stop(self, patience_seconds: float) -> None:
         """End every part and supervisord, by request and, past the patience, by force."""
         self._signal(signal.SIGTERM, patience_seconds)
         self.kill()

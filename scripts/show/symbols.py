@@ -10,6 +10,7 @@ from rich.text import Text
 from scripts.console import out
 from scripts.show.story import SymbolStory
 from scripts.show.words import NOTHING, flat, percent, shares, styled, usd
+from worker.models.order import Preview
 
 
 def print_symbols(symbols: Iterable[SymbolStory]) -> None:
@@ -73,5 +74,18 @@ def _reasons(each: SymbolStory) -> Iterable[Text]:
         why = signal.abstained or signal.rationale
         said |= {signal.rationale, why}
         yield Text.assemble(flat(why), (f"  ({signal.analyst})", "dim"))
+    if line is not None and line.preview is not None:
+        yield _preview(Preview.from_json(line.preview))
     if line is not None and line.reason and line.reason not in said:
         yield Text(f"{line.outcome}: {flat(line.reason)}")
+
+
+def _preview(preview: Preview) -> Text:
+    """What the broker says an order would cost."""
+    text = Text("the broker's preview: ")
+    if preview.error:
+        return text.append(flat(preview.error))
+    text.append(f"{usd(preview.amount_usd)} USD, commission {usd(preview.commission_usd)} USD")
+    for warning in preview.warnings:
+        text.append(f"; {flat(warning)}")
+    return text

@@ -43,9 +43,11 @@ def percent(value: Decimal | None) -> str:
 
 
 def took(seconds: float | None) -> str:
-    """0.42 s, 12.3 s, 4 min 10 s, 2 h 5 min, 3 d 4 h."""
+    """5 ms, 0.42 s, 12.3 s, 4 min 10 s, 2 h 5 min, 3 d 4 h."""
     if seconds is None:
         return NOTHING
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 120:

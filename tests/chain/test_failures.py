@@ -15,13 +15,13 @@ STACK: dict[str, Any] = {
         "io,wait": ("threads", 8), "orders": ("prefork", 1), "upkeep,session": ("prefork", 1),
     },
     "environment": {
-        "OPENBELL_QUEUES__STEP_DEADLINE": "8s",
-        "OPENBELL_QUEUES__HARD_LIMIT_AFTER": "1s",
         "OPENBELL_RETRY__BROKER_READ__ATTEMPTS": "1",
         "OPENBELL_QUEUES__ATTEMPTS": "2",
         "OPENBELL_QUEUES__RETRY_AFTER": "1s",
     },
 }  # fmt: skip
+LIMITS = {"OPENBELL_QUEUES__STEP_DEADLINE": "6s", "OPENBELL_QUEUES__HARD_LIMIT_AFTER": "1s"}
+IMPATIENT = STACK | {"environment": STACK["environment"] | LIMITS}
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,12 @@ def test_a_competing_session_fails_the_run_and_is_not_fought(stack: Stack) -> No
 
 
 def test_a_lost_answer_to_an_order_leaves_one_order_and_finds_it(stack: Stack) -> None:
-    fault = {"action": "cut", "when": "after", "method": "POST", "path": "/iserver/account/*/orders"}
+    fault = {
+        "action": "cut",
+        "when": "after",
+        "method": "POST",
+        "path": "/iserver/account/*/orders",
+    }
     stack.sandbox.faults(fault)
     row = stack.run(dry_run=False)
     (order,) = stack.orders(row.run_id)
@@ -110,7 +115,8 @@ def test_a_killed_child_loses_nothing_and_sends_nothing_twice(start_stack: Any) 
 
 
 def test_a_step_past_its_soft_limit_fails_the_run(start_stack: Any) -> None:
-    stack = start_stack(**STACK)
+    stack = start_stack(**IMPATIENT)
+    stack.sandbox.analyst({"MSFT": BUY})
     stack.sandbox.faults({"action": "delay", "seconds": 9, "path": "/iserver/account/orders"})
     outcome, step, reason = failed(stack, stack.trigger())
     assert (outcome, step) == ("failed", "place_orders")
@@ -120,7 +126,8 @@ def test_a_step_past_its_soft_limit_fails_the_run(start_stack: Any) -> None:
 def test_a_step_killed_at_its_hard_limit_fails_the_run_and_cleanup_happens(
     start_stack: Any,
 ) -> None:
-    stack = start_stack(**STACK)
+    stack = start_stack(**IMPATIENT)
+    stack.sandbox.analyst({"MSFT": BUY})
     stack.sandbox.faults({"action": "delay", "seconds": 5, "path": "/iserver/account/orders"})
     run_id = stack.trigger()
     stack.wait_step(run_id, 7, "running")

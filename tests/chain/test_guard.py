@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 from tests.support.sandbox import BEFORE_OPEN
 from tests.support.stack import STRATEGY, Stack
 
-SKIP = STRATEGY | {"id": 2, "name": "skipper", "when_closed": "skip", "signal": {"analyst": "rules"}}
+SKIP = STRATEGY | {
+    "id": 2,
+    "name": "skipper",
+    "when_closed": "skip",
+    "signal": {"analyst": "rules"},
+}
 STACK = {"at": BEFORE_OPEN, "strategies": [STRATEGY, SKIP]}
 THE_BELL = datetime(2013, 2, 27, 14, 30, tzinfo=UTC)
 

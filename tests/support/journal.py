@@ -1,17 +1,11 @@
-"""A real journal for each test, on SQLite, and the same test on PostgreSQL where it is asked for.
-
-from tests.support.journal import journal  # noqa: F401 - a fixture
-"""
+"""A real journal for each test: on SQLite, and on PostgreSQL where it is asked for."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from worker.journal.engine import Journal
-
-LEASE = timedelta(seconds=30)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgres)])

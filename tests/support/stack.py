@@ -2,9 +2,10 @@
 
 A module asks for `stack` (one for the module, begun as the
 module's `STACK` says: a dict for `Stack`) or for `start_stack`, which starts any number for one
-test. Valkey is one for the whole test run, emptied for each stack.
+test. Valkey is one for the whole test run, with a database of its own for each stack.
 """
 
+import itertools
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 import yaml
 
 from tests.support.sandbox import IN_SESSION, RunningSandbox
@@ -29,6 +31,7 @@ from worker.settings import PROJECT_ROOT
 
 QUEUES = {"io,wait": ("threads", 8), "orders,upkeep,session": ("prefork", 2)}
 PATIENCE_SECONDS = 60.0
+_DATABASES = itertools.count()
 STRATEGY: dict[str, Any] = {
     "id": 1,
     "name": "momentum",
@@ -55,6 +58,9 @@ class Stack:
         queues: Mapping[str, tuple[str, int]] = QUEUES,
     ) -> None:
         self.home, self.valkey, self.queues = home, valkey, queues
+        # Workers of another stack would take this one's messages from the same database.
+        self.redis_url = valkey.url.rsplit("/", 1)[0] + f"/{next(_DATABASES) % 16}"
+        self.redis.flushdb()
         self.folder = home / "strategies"
         self.folder.mkdir(parents=True)
         for strategy in strategies:
@@ -62,7 +68,7 @@ class Stack:
         self.sandbox = RunningSandbox.start(home, at, rate)
         self.environment = {
             **self.sandbox.environment(),
-            "OPENBELL_REDIS_URL": valkey.url,
+            "OPENBELL_REDIS_URL": self.redis_url,
             "OPENBELL_STRATEGIES": str(self.folder),
             "OPENBELL_MODE": "paper",
             "OPENBELL_MLFLOW__ENABLED": "false",
@@ -92,7 +98,16 @@ class Stack:
         from worker.celery import app
 
         app.set_current()
-        app.conf.update(broker_url=self.valkey.url, result_backend=self.valkey.url)
+        if app.conf.broker_url != self.redis_url:
+            app.conf.update(broker_url=self.redis_url, result_backend=self.redis_url)
+            app._after_fork()  # forget the pools of another stack's server
+            app._backend_cache = None
+            vars(app._local).pop("backend", None)
+
+    @property
+    def redis(self) -> redis.Redis:
+        """A client of the stack's own database; texts come back as str."""
+        return redis.Redis.from_url(self.redis_url, decode_responses=True)
 
     @property
     def services(self) -> Services:
@@ -109,7 +124,15 @@ class Stack:
             command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", queue]
             command += ["-P", pool, "-c", str(size), "-n", f"{name}-{self.home.name}@test"]
             command += ["--without-mingle", "--without-gossip"]
-            guarded = [sys.executable, "-m", "scripts.parts.guardian", "--grace", "2", "--", *command]
+            guarded = [
+                sys.executable,
+                "-m",
+                "scripts.parts.guardian",
+                "--grace",
+                "2",
+                "--",
+                *command,
+            ]
             with self.log(name).open("ab") as log:
                 self._workers[queue] = subprocess.Popen(
                     guarded, cwd=PROJECT_ROOT, env=self._outer() | self.environment,
@@ -145,7 +168,9 @@ class Stack:
         return set(",".join(queues).split(",")) <= consumed
 
     def _outer(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if not name.startswith("OPENBELL_")}
+        return {
+            name: value for name, value in os.environ.items() if not name.startswith("OPENBELL_")
+        }
 
     # Runs
 
@@ -206,8 +231,10 @@ class Stack:
     def story(self, run_id: str) -> str:
         row = self.services.runs.get(run_id)
         told = [f"{row.status} {row.outcome} {row.reason}"]
-        for step in self.services.steps.of(run_id):
-            told.append(f"{step.number} {step.step} {step.state} {step.waits_for} {step.error}")
+        told += [
+            f"{step.number} {step.step} {step.state} {step.waits_for} {step.error}"
+            for step in self.services.steps.of(run_id)
+        ]
         for log in sorted(self.home.glob("worker-*.log")):
             told += [f"--- {log.name}", log.read_text()[-3000:]]
         return "\n".join(told)
@@ -251,7 +278,6 @@ def module_stack(
     stack_valkey: ValkeyServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    stack_valkey.client().flushall()
     wishes = getattr(request.module, "STACK", {})
     stack = Stack(tmp_path_factory.mktemp("home"), stack_valkey, **wishes)
     yield stack
@@ -272,7 +298,6 @@ def start_stack(
     started: list[Stack] = []
 
     def start(**wishes: Any) -> Stack:
-        stack_valkey.client().flushall()
         started.append(Stack(tmp_path / f"stack{len(started)}", stack_valkey, **wishes))
         return started[-1]
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from scripts.checks.source import ROOT
+from worker.settings import load_settings
 
 COMPOSE = ROOT / "docker-compose.yml"
 Service = dict[str, Any]
@@ -135,6 +136,29 @@ def test_every_variable_stands_in_the_example_and_every_secret_must_be_given() -
     secret = {name for name, _ in example if name.endswith(("_PASSWORD", "_SECRET_KEY"))}
     assert needed == secret | {"OPENBELL_IBKR__BASE_URL", "OPENBELL_IBKR__ACCOUNT_ID"}
     assert {value for name, value in example if name in secret} == {""}
+
+
+EXAMPLE = (ROOT / ".env.example").read_text()
+GIVEN = dict(re.findall(r"^([A-Z]\w*)=(.*)$", EXAMPLE, re.MULTILINE))
+PRACTICE = GIVEN | dict(re.findall(r"^#([A-Z]\w*)=(.*)$", EXAMPLE, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("given", "mode"), [(GIVEN, "dry"), (PRACTICE, "paper")])
+def test_the_workers_start_on_what_the_example_gives_them(given: dict[str, str], mode: str) -> None:
+    filled = {name: value or "DU1234567" for name, value in given.items()}
+
+    def value(found: re.Match[str]) -> str:
+        return filled[found[1]]
+
+    environment = {
+        name: re.sub(r"\$\{(\w+):[-?][^}]*\}", value, text)
+        for name, text in compose()["x-environment"].items()
+    }
+    settings = load_settings(environment)
+    assert settings.mode == mode
+    assert settings.journal_url == "postgresql://openbell:DU1234567@postgres:5432/openbell"
+    assert settings.store_address == "s3://openbell/store"
+    assert settings.mlflow.s3_endpoint_url == "http://objects:8333"
 
 
 def test_no_password_stands_in_the_file() -> None:

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
@@ -75,7 +75,7 @@ class GatewayReader:
     def prime(self) -> Mapping[str, Any]:
         """GET /iserver/accounts: needed once in each brokerage session before orders and data."""
         answer = _mapping(self.gateway.get("/iserver/accounts"), "/iserver/accounts")
-        if not answer.get("accounts"):
+        if not isinstance(answer.get("accounts"), list) or not answer["accounts"]:
             raise TemporaryError("the gateway has not loaded the accounts yet")
         return answer
 
@@ -130,6 +130,7 @@ class GatewayReader:
         login_type = (
             decode.first(login, "LOGIN_TYPE", "loginType") if isinstance(login, dict) else None
         )
+        login_type = decode.whole(login_type)
         if login_type in (1, 2):
             signals["login"] = _kind(login_type == 2)
         return signals
@@ -142,17 +143,18 @@ class GatewayReader:
             return known
         answer = _mapping(self.gateway.get("/trsrv/stocks", symbols=symbol), "/trsrv/stocks")
         found = {
-            (contract["conid"], str(contract.get("exchange", "")), str(listing.get("name", "")))
+            (conid, str(contract.get("exchange", "")), str(listing.get("name", "")))
             for listing in answer.get(symbol) or []
             if isinstance(listing, dict) and listing.get("assetClass") == "STK"
             for contract in listing.get("contracts") or []
-            if contract.get("isUS") is True and decode.whole(contract.get("conid"))
+            if isinstance(contract, dict) and contract.get("isUS") is True
+            if (conid := decode.whole(contract.get("conid")))
         }
         if len(found) != 1:
             problem = "is not known to the broker" if not found else "names several US contracts"
             raise BrokerError(f"{symbol} {problem}; correct the strategy's symbols")
         conid, exchange, name = found.pop()
-        contract = self._detailed(symbol, int(conid), exchange, name)
+        contract = self._detailed(symbol, conid, exchange, name)
         with self._lock:
             self._contracts[symbol] = contract
         return contract
@@ -179,14 +181,9 @@ class GatewayReader:
         sessions = []
         for day in days.values():
             for hours in day.get("liquid_hours") or [] if isinstance(day, dict) else []:
-                opening, closing = (
-                    decode.whole(hours.get("opening")),
-                    decode.whole(hours.get("closing")),
-                )
+                opening, closing = _seconds(hours, "opening"), _seconds(hours, "closing")
                 if opening is not None and closing is not None:
-                    sessions.append(
-                        (datetime.fromtimestamp(opening, UTC), datetime.fromtimestamp(closing, UTC))
-                    )
+                    sessions.append((opening, closing))
         return TradingHours(conid=conid, sessions=tuple(sorted(sessions)))
 
     def quotes(self, contracts: Sequence[Contract]) -> tuple[Quote, ...]:
@@ -238,7 +235,7 @@ class GatewayReader:
         found: list[Position] = []
         for page in range(50):
             rows = _rows(self.gateway.get(f"{base}/{page}"), "the positions")
-            found += [_position(row) for row in rows if isinstance(row, dict)]
+            found += [_position(row) for row in rows]
             if len(rows) < 100:
                 return tuple(found)
         raise UnreadableAnswer("the positions never end")
@@ -275,13 +272,13 @@ class GatewayReader:
 def _session(row: Any) -> BrokerSession:
     """A missing flag is not a true one; `established` may be absent in older builds."""
     row = row if isinstance(row, dict) else {}
-    established = row.get("established")
+    established, competing = row.get("established"), row.get("competing")
     return BrokerSession(
         authenticated=row.get("authenticated") is True,
         connected=row.get("connected") is True,
         # Not said: the worse is assumed, unless the gateway says that nobody is logged in.
-        competing=row.get("competing") is not False and bool(row.get("authenticated")),
-        established=established if isinstance(established, bool) else None,
+        competing=competing is True or (competing is not False and bool(row.get("authenticated"))),
+        established=None if established is None else established is True,
         message=str(row.get("fail") or row.get("message") or ""),
     )
 
@@ -302,7 +299,15 @@ def _bar(row: Any, factor: Decimal) -> Bar | None:
     )  # fmt: skip
 
 
-def _position(row: dict[str, Any]) -> Position:
+def _seconds(row: Any, name: str) -> datetime | None:
+    """Seconds since the epoch."""
+    found = decode.number(row.get(name)) if isinstance(row, dict) else None
+    return None if found is None else decode.moment_ms(found * 1000)
+
+
+def _position(row: Any) -> Position:
+    if not isinstance(row, dict):
+        raise UnreadableAnswer("a position cannot be read")
     conid, quantity = decode.whole(row.get("conid")), decode.number(row.get("position"))
     if conid is None or quantity is None:
         raise UnreadableAnswer("a position has no contract or no quantity")

@@ -7,30 +7,41 @@ sign; ids as number or text; names in several spellings.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 _SCALES = {"K": Decimal(1000), "M": Decimal(1_000_000), "B": Decimal(1_000_000_000)}
-_NUMBER = re.compile(r"^([+-]?[\d,]*\.?\d+)\s*([KMB]?)\s*(?:%|USD)?", re.IGNORECASE)
+# Digits, grouped by threes or not at all; a scale, a per cent sign or the currency, a remark.
+_NUMBER = re.compile(
+    r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:E[+-]?\d{1,2})?)\s*([KMB]?)\s*%?"
+    r"(?:\s*USD)?(?:\s*\([^()]*\))?",
+    re.IGNORECASE | re.ASCII,
+)
+# Broker's account ids, wherever its texts and paths hold them.
+_ACCOUNT = re.compile(r"\b(?:D[A-Z]{1,2}|[UFI])\d{5,}\b")
 
 
 def number(value: Any) -> Decimal | None:
     """`1,977.60 USD (10 Shares)`, `12.3K`, `655.05`, 5, 5.0; None for anything else and NaN."""
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int | float | Decimal):
-        found = Decimal(str(value))
-        if not found.is_finite():
-            return None
-        # 181.0 shares are 181 shares.
-        return found.quantize(Decimal(1)) if found == found.to_integral_value() else found
-    match = _NUMBER.match(str(value).strip())
-    if match is None:
-        return None
     try:
-        return Decimal(match[1].replace(",", "")) * _SCALES.get(match[2].upper(), Decimal(1))
-    except InvalidOperation:
+        if isinstance(value, int | float | Decimal):
+            return _plain(Decimal(str(value)))
+        match = _NUMBER.fullmatch(str(value).strip())
+        if match is None:
+            return None
+        exact = Decimal(match[1].replace(",", ""))
+        return exact * _SCALES[match[2].upper()] if match[2] else exact
+    except (ArithmeticError, ValueError):  # of no digit, or of far too many
         return None
+
+
+def _plain(found: Decimal) -> Decimal | None:
+    if not found.is_finite():
+        return None
+    # 181.0 shares are 181 shares.
+    return found.quantize(Decimal(1)) if found == found.to_integral_value() else found
 
 
 def price(value: Any) -> tuple[Decimal | None, str]:
@@ -43,14 +54,25 @@ def price(value: Any) -> tuple[Decimal | None, str]:
 
 def identifier(value: Any) -> str | None:
     """An id as text, whichever type it came in."""
-    if value is None or isinstance(value, bool) or value == "":
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
-    return str(value)
+    return str(value) or None
+
+
+def order_id(value: Any) -> str | None:
+    """The broker's id of an order: digits. To a cancel, -1 would mean every order there is."""
+    found = identifier(value)
+    return found if found and re.fullmatch(r"0*[1-9]\d{0,18}", found, re.ASCII) else None
 
 
 def whole(value: Any) -> int | None:
     found = number(value)
     return int(found) if found is not None and found == found.to_integral_value() else None
+
+
+def without_accounts(text: str) -> str:
+    """A text of the broker's, or a path, as it may be shown and logged."""
+    return _ACCOUNT.sub("(account)", text)
 
 
 def moment_ms(value: Any) -> datetime | None:

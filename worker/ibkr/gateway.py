@@ -19,6 +19,8 @@ from worker.errors import (
     Unreachable,
     UnreadableAnswer,
 )  # fmt: skip
+from worker.http import retry_after_seconds
+from worker.ibkr.decode import without_accounts
 from worker.ibkr.pacing import PENALTY_SECONDS, Limiter
 from worker.retry import Retry
 
@@ -31,7 +33,10 @@ class NotPrimed(BrokerError):
 
 
 class Gateway:
-    """Requests in the shared pace. `get` and `read` may be repeated; nothing else is."""
+    """Requests in the shared pace. `get` and `read` may be repeated; nothing else is.
+
+    Account ids are in no error's sentence.
+    """
 
     def __init__(self, client: httpx.Client, limiter: Limiter, retry: Retry) -> None:
         self._client, self.limiter, self._retry = client, limiter, retry
@@ -52,7 +57,8 @@ class Gateway:
         body: Mapping[str, Any] | None = None,
     ) -> Any:
         """One request, decoded. Numbers with a fraction are Decimals."""
-        self.limiter.wait(f"{method} {path}")
+        shown = without_accounts(path)
+        self.limiter.wait(f"{method} {shown}")
         try:
             response = self._client.request(
                 method,
@@ -66,12 +72,12 @@ class Gateway:
                 f"the gateway at {self._client.base_url} does not answer ({error})"
             ) from None
         except httpx.TimeoutException:
-            raise TemporaryError(f"the gateway did not answer {path} in time") from None
+            raise TemporaryError(f"the gateway did not answer {shown} in time") from None
         except httpx.HTTPError as error:
             raise TemporaryError(
                 f"the connection to the gateway broke ({type(error).__name__})"
             ) from None
-        return self._decoded(path, response)
+        return self._decoded(shown, response)
 
     def _decoded(self, path: str, response: httpx.Response) -> Any:
         if response.status_code == 429:
@@ -91,7 +97,7 @@ def decoded(path: str, response: httpx.Response) -> Any:
         raise UnreadableAnswer(f"the gateway answered {path} with nothing")
     try:
         return json.loads(text, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         what = "a web page" if text[:1] == "<" else "something that is not JSON"
         raise UnreadableAnswer(
             f"the gateway answered {path} with {what}; is ibkr.base_url the API's address, "
@@ -102,10 +108,10 @@ def decoded(path: str, response: httpx.Response) -> Any:
 def error_text(response: httpx.Response) -> str:
     try:
         data = response.json()
-    except ValueError:
-        return response.text.strip()[:200]
+    except (ValueError, RecursionError):
+        return without_accounts(response.text.strip())[:200]
     found = data.get("error") if isinstance(data, dict) else None
-    return str(found or "")[:200]
+    return without_accounts(str(found or ""))[:200]
 
 
 def _failure(path: str, response: httpx.Response) -> Exception:
@@ -124,5 +130,8 @@ def _failure(path: str, response: httpx.Response) -> Exception:
     if lower.startswith("no data"):
         return BrokerError(f"the gateway has no data for {path}")
     if status >= 500 or status == 410:
-        return TemporaryError(f"the gateway answered {path} with {status} {text}".strip())
+        return TemporaryError(
+            f"the gateway answered {path} with {status} {text}".strip(),
+            retry_after_seconds=retry_after_seconds(response.headers),
+        )
     return BrokerError(f"the gateway refused {path} with {status} {text}".strip())

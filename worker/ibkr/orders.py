@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 import structlog
 
-from worker.errors import Refused, TemporaryError
+from worker.errors import PacingError, Refused, TemporaryError, UnreadableAnswer
 from worker.http import OneConnection
+from worker.ibkr import decode
 from worker.ibkr.answers import Question, QuestionPolicy, read_answer
 from worker.ibkr.gateway import Gateway, decoded, error_text
+from worker.ibkr.pacing import Limiter
 from worker.models.order import OrderIntent, SendResult
 
 MOST_ROUNDS = 8
@@ -45,7 +47,7 @@ class GatewayTrader:
         except BaseException:
             connection.close()
             raise
-        return OrderConnection(connection, self._questions)
+        return OrderConnection(connection, self._questions, self._gateway.limiter)
 
     def cancel(self, account_id: str, broker_order_id: str) -> None:
         """DELETE, once: it asks, and later reads show what came of it.
@@ -53,6 +55,8 @@ class GatewayTrader:
         Raises Refused where the broker knows no such working order, TemporaryError where its
         answer was lost: the request may have been taken.
         """
+        if decode.order_id(broker_order_id) is None:
+            raise Refused(f"{broker_order_id} is the id of no single order")
         self._gateway.limiter.wait("DELETE /iserver/account/order")
         connection = self._connect()
         try:
@@ -63,6 +67,8 @@ class GatewayTrader:
             raise TemporaryError(f"the cancel's answer was lost ({type(error).__name__})") from None
         finally:
             connection.close()
+        if response.status_code == 429:
+            self._gateway.limiter.punished()
         words = error_text(response)
         if response.status_code == 400 or (response.is_success and words):
             raise Refused(f"the broker does not cancel it: {words}")
@@ -73,8 +79,10 @@ class GatewayTrader:
 class OrderConnection:
     """One order's conversation: the ticket, and replies to the questions that come back."""
 
-    def __init__(self, connection: OneConnection, questions: QuestionPolicy) -> None:
-        self._connection, self._questions = connection, questions
+    def __init__(
+        self, connection: OneConnection, questions: QuestionPolicy, limiter: Limiter
+    ) -> None:
+        self._connection, self._questions, self._limiter = connection, questions, limiter
 
     def send(
         self, intent: OrderIntent, in_time: Callable[[], bool], may_reply: Callable[[], bool]
@@ -89,7 +97,7 @@ class OrderConnection:
         asked: list[str] = []
         for _ in range(MOST_ROUNDS):
             if isinstance(answer, SendResult):
-                return answer.evolve(questions=tuple(asked))
+                break
             asked += answer.ids or ("without an id",)
             agreed = self._questions.agrees(answer)
             log.info(
@@ -99,19 +107,31 @@ class OrderConnection:
                 texts=answer.texts,
                 agreed=agreed,
             )
-            reply = self._post(f"iserver/reply/{answer.reply_id}", {"confirmed": agreed}, may_reply)
+            reply = self._reply(answer, agreed, may_reply)
             if not agreed:
                 return _declined(answer, reply).evolve(questions=tuple(asked))
             answer = reply
-        return SendResult(kind="unknown", text="the questions never ended", questions=tuple(asked))
+        if isinstance(answer, Question):
+            answer = SendResult(kind="unknown", text="the questions never ended")
+        return answer.evolve(questions=tuple(asked))
 
     def close(self) -> None:
         self._connection.close()
 
+    def _reply(
+        self, question: Question, agreed: bool, may_reply: Callable[[], bool]
+    ) -> SendResult | Question:
+        try:
+            self._limiter.wait("POST /iserver/reply")
+        except PacingError as error:
+            return SendResult(kind="unknown", text=f"no reply was sent: {error.sentence}")
+        path = f"iserver/reply/{question.reply_id}"
+        return self._post(path, {"confirmed": agreed}, may_reply)
+
     def _post(
         self, path: str, body: dict[str, Any], in_time: Callable[[], bool]
     ) -> SendResult | Question:
-        first = path.endswith("/orders")
+        first = path.startswith("iserver/account/")
 
         def guard() -> None:
             if not in_time():
@@ -124,11 +144,9 @@ class OrderConnection:
             return SendResult(kind="unknown", text="its time had passed; nothing was written")
         except httpx.HTTPError as error:
             return self._lost(first, f"{type(error).__name__}: {error}".rstrip(": "))
-        try:
-            answer = decoded(path, response) if response.is_success else None
-        except Exception:  # noqa: BLE001 - whatever it is, it is not the broker's word
-            return SendResult(kind="unknown", text=f"unreadable answer: {response.text[:200]!r}")
-        result = read_answer(response.status_code, answer, response.text.strip())
+        if response.status_code == 429:
+            self._limiter.punished()
+        result = read_answer(response.status_code, _json(response), response.text.strip())
         if not first and isinstance(result, SendResult) and not response.is_success:
             # A reply that failed may have set the order going all the same (seen on the wire).
             return result.evolve(kind="unknown") if result.kind == "refused" else result
@@ -138,6 +156,14 @@ class OrderConnection:
         if first and not self._connection.written:
             return SendResult(kind="not_sent", text=f"no byte of it left this machine ({why})")
         return SendResult(kind="unknown", text=f"the answer was lost ({why})")
+
+
+def _json(response: httpx.Response) -> Any:
+    """None for an empty body, HTML and broken JSON."""
+    try:
+        return decoded("the order", response)
+    except UnreadableAnswer:
+        return None
 
 
 def _declined(question: Question, reply: SendResult | Question) -> SendResult:

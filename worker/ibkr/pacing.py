@@ -8,6 +8,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import redis
@@ -17,6 +18,7 @@ from worker.clock import Clock, monotonic
 from worker.errors import PacingError
 
 PENALTY_SECONDS = 15 * 60
+_TURN_MILLISECONDS = 30_000
 LONGEST_WAIT_SECONDS = 20.0
 # Seconds between two requests, by method and path; everything else has the global pace alone.
 INTERVALS = {
@@ -55,7 +57,8 @@ class Limiter(Protocol):
         """The gateway answered 429: nobody asks until the penalty is over."""
 
     def shared(self, key: str, seconds: float, read: Callable[[], Any]) -> Any:
-        """The JSON value that any process read under `key` within `seconds`, else `read()`."""
+        """The JSON value that any process read under `key` within `seconds`, else `read()`: one
+        process reads, the others wait for it."""
 
 
 class RedisLimiter:
@@ -76,25 +79,48 @@ class RedisLimiter:
 
     def punished(self) -> None:
         log.error("penalty_box", seconds=PENALTY_SECONDS)
+        self._next_local = monotonic() + PENALTY_SECONDS  # should Redis go away meanwhile
         try:
             self._redis.set("openbell:ibkr:penalty", "1", px=PENALTY_SECONDS * 1000)
         except redis.RedisError:
-            self._next_local = monotonic() + PENALTY_SECONDS
+            log.warning("penalty_not_shared")
 
     def shared(self, key: str, seconds: float, read: Callable[[], Any]) -> Any:
         name = f"openbell:ibkr:shared:{key}"
         try:
-            kept = self._redis.get(name)
+            kept = self._kept_or_turn(name)
         except redis.RedisError:
             return read()
-        if isinstance(kept, bytes | str):
+        if kept is not None:
             return json.loads(kept)
-        value = read()
+        try:
+            value = read()
+            self._share(name, seconds, value)
+        finally:
+            self._end_turn(name)
+        return value
+
+    def _kept_or_turn(self, name: str) -> str | bytes | None:
+        """What another process read; None when it is this one's turn to read."""
+        end = monotonic() + LONGEST_WAIT_SECONDS
+        while True:
+            kept = self._redis.get(name)
+            if isinstance(kept, bytes | str):
+                return kept
+            turn = self._redis.set(f"{name}:reading", "1", nx=True, px=_TURN_MILLISECONDS)
+            if turn or monotonic() > end:
+                return None
+            self._clock.sleep(0.1)
+
+    def _share(self, name: str, seconds: float, value: Any) -> None:
         try:
             self._redis.set(name, json.dumps(value), px=int(seconds * 1000))
         except redis.RedisError:
-            log.warning("not_shared", key=key)
-        return value
+            log.warning("not_shared", name=name)
+
+    def _end_turn(self, name: str) -> None:
+        with suppress(redis.RedisError):  # it ends by itself as well
+            self._redis.delete(f"{name}:reading")
 
     def _ask(self, endpoint: str) -> float:
         """0: go. Otherwise seconds until it is worth asking again."""
@@ -106,7 +132,7 @@ class RedisLimiter:
                 self._take(keys=keys, args=[self._per_second, int(interval * 1000), ticket])
             )
         except redis.RedisError:
-            return self._ask_locally()
+            return self._ask_locally(endpoint)
         if answer < 0:
             raise PacingError(
                 "the gateway punishes this address for too many requests",
@@ -114,8 +140,14 @@ class RedisLimiter:
             )
         return answer / 1000
 
-    def _ask_locally(self) -> float:
+    def _ask_locally(self, endpoint: str) -> float:
         """Redis is away: one request a second and process, and the slow endpoints none."""
+        interval = INTERVALS.get(endpoint, 0.0)
+        if interval > 1:
+            raise PacingError(
+                f"Redis does not answer, and without it {endpoint} has no pace",
+                retry_after_seconds=interval,
+            )
         with self._local:
             now = monotonic()
             if now < self._next_local:

@@ -9,6 +9,8 @@ from worker.ibkr.orders import ticket
 from worker.models.order import BrokerOrder, Fill, LiveOrders, OrderIntent, Preview
 
 TRADE_DAYS = 7
+# Just under the pace at which the broker may be asked for them.
+SHARED_SECONDS = 4.5
 
 
 class OrderReader:
@@ -18,21 +20,37 @@ class OrderReader:
         self._reader, self._account_id = reader, account_id
 
     def live_orders(self) -> LiveOrders:
-        """GET /iserver/account/orders, unfiltered and with the account (1 in 5 s). Empty is no
-        proof of absence unless `snapshot` is true; the first call of a session is always empty."""
-        answer = self._reader.primed(
-            lambda: self._reader.gateway.get("/iserver/account/orders", accountId=self._account_id)
-        )
-        rows = answer.get("orders") if isinstance(answer, dict) else None
-        if not isinstance(rows, list):
-            raise UnreadableAnswer("the broker's list of orders is no list")
-        return LiveOrders(
-            orders=tuple(order for row in rows if (order := _order(row)) is not None),
-            snapshot=answer.get("snapshot") is True,
-        )
+        """GET /iserver/account/orders, unfiltered and with the account (1 in 5 s, one read for all
+        processes). Empty is no proof of absence unless `snapshot` is true; the first call of a
+        session is always empty, so it is asked once more."""
+        limiter = self._reader.gateway.limiter
+        key = f"orders:{self._account_id}"
+        return LiveOrders.from_json(limiter.shared(key, SHARED_SECONDS, self._read_orders))
+
+    def _read_orders(self) -> dict[str, Any]:
+        path = "/iserver/account/orders"
+        for _ in range(2):
+            answer = self._reader.primed(
+                lambda: self._reader.gateway.get(path, accountId=self._account_id)
+            )
+            rows = answer.get("orders") if isinstance(answer, dict) else None
+            if not isinstance(rows, list):
+                raise UnreadableAnswer("the broker's list of orders is no list")
+            live = LiveOrders(
+                orders=tuple(order for row in rows if (order := _order(row)) is not None),
+                snapshot=answer.get("snapshot") is True,
+            )
+            if live.snapshot:
+                break
+        return live.to_json()
 
     def fills(self) -> tuple[Fill, ...]:
-        """GET /iserver/account/trades of the last 7 days (1 in 5 s)."""
+        """GET /iserver/account/trades of the last 7 days (1 in 5 s, one read for all processes)."""
+        limiter = self._reader.gateway.limiter
+        rows = limiter.shared(f"trades:{self._account_id}", SHARED_SECONDS, self._read_fills)
+        return tuple(Fill.from_json(row) for row in rows)
+
+    def _read_fills(self) -> list[dict[str, Any]]:
         answer = self._reader.primed(
             lambda: self._reader.gateway.get(
                 "/iserver/account/trades", days=TRADE_DAYS, accountId=self._account_id
@@ -40,7 +58,7 @@ class OrderReader:
         )
         if not isinstance(answer, list):
             raise UnreadableAnswer("the broker's list of trades is no list")
-        return tuple(_fill(row) for row in answer if isinstance(row, dict))
+        return [_fill(row).to_json() for row in answer if isinstance(row, dict)]
 
     def preview(self, intent: OrderIntent) -> Preview:
         """POST .../orders/whatif: what the order would cost. Nothing is kept at the broker."""
@@ -55,19 +73,23 @@ class OrderReader:
         found = answer.get("amount")
         amount = found if isinstance(found, dict) else {}
         warnings = [answer.get("warn"), *_list(answer.get("warns"))]
+        errors = [answer.get("error"), *_list(answer.get("errors"))]
+        error = next((str(each) for each in errors if each), None)
+        if error is None and decode.number(amount.get("amount")) is None:
+            raise UnreadableAnswer("the broker's preview does not say what the order would cost")
         return Preview(
             amount_usd=decode.number(amount.get("amount")),
             commission_usd=decode.number(amount.get("commission")),
             total_usd=decode.number(amount.get("total")),
             warnings=tuple(str(each) for each in warnings if each),
-            error=str(answer["error"]) if answer.get("error") else None,
+            error=error,
         )
 
 
 def _order(row: Any) -> BrokerOrder | None:
     if not isinstance(row, dict):
         return None
-    order_id, conid = decode.identifier(row.get("orderId")), decode.whole(row.get("conid"))
+    order_id, conid = decode.order_id(row.get("orderId")), decode.whole(row.get("conid"))
     side = _side(row.get("side"))
     if order_id is None or conid is None or side is None:
         return None
@@ -87,7 +109,8 @@ def _order(row: Any) -> BrokerOrder | None:
     )
 
 
-def _fill(row: dict[str, Any]) -> Fill:
+def _fill(row: Any) -> Fill:
+    row = row if isinstance(row, dict) else {}
     execution, conid = decode.identifier(row.get("execution_id")), decode.whole(row.get("conid"))
     side, time = _side(row.get("side")), decode.moment_ms(row.get("trade_time_r"))
     quantity, price = decode.number(row.get("size")), decode.number(row.get("price"))
@@ -98,7 +121,7 @@ def _fill(row: dict[str, Any]) -> Fill:
         {
             "execution_id": execution,
             "coid": decode.identifier(row.get("order_ref")),
-            "broker_order_id": decode.identifier(row.get("order_id")),
+            "broker_order_id": decode.order_id(row.get("order_id")),
             "conid": conid,
             "symbol": str(row.get("symbol") or conid),
             "side": side,

@@ -170,8 +170,6 @@ class Decisions:
         if self._live is not None and now - self._live[0] < LIST_LIFE:
             return self._live[1]
         live = self._live_orders()
-        if not live.snapshot:  # the first read of a session is always empty
-            live = self._live_orders()
         self._live = (now, live)
         return live
 
