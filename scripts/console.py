@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,14 @@ def fail(sentence: str, code: int = 2) -> NoReturn:
     """End the program with one sentence on stderr."""
     complain(sentence)
     raise SystemExit(code)
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and what they stand for, in two columns; never wrapped, so that it can be copied."""
+    rows = list(pairs)
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        out.print(Text.assemble((name.ljust(width), "dim"), "  ", value), soft_wrap=True)
 
 
 def openbell() -> str:

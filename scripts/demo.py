@@ -11,6 +11,7 @@ from scripts.parts.ports import Ports
 from scripts.parts.practice import moment_of
 from scripts.parts.program import program
 from scripts.parts.running import running
+from scripts.parts.running_set import home_lock
 from scripts.parts.starting import StartList
 from scripts.up import until_stopped
 
@@ -46,16 +47,18 @@ def demo(
         folder = homes_folder()
         home = fresh_home(folder)
         forget_old_homes(folder)
-        with Ports() as ports:
-            play(set_the_stage(home, ports, moment), stay=stay)
+        with home_lock(home) as lock, Ports() as ports:
+            play(set_the_stage(home, ports, moment), lock, stay=stay)
 
 
-def play(setting: "Setting", *, stay: bool) -> None:
+def play(setting: "Setting", lock: int, *, stay: bool) -> None:
     """Start everything, let the runs happen, sum up, stop. Exits 1 where a promise was broken."""
     where = f"Openbell's demonstration, in {from_here(setting.parts.home)}"
     out.print(where, style="bold", soft_wrap=True)
     starting = StartList(out, [part.name for part in setting.parts.parts])
-    with running(setting.parts, lambda: get_ready(setting), starting, STOP_SECONDS) as started:
+    with running(
+        setting.parts, lock, lambda: get_ready(setting), starting, STOP_SECONDS
+    ) as started:
         from scripts.demonstration.play import play_runs  # read by get_ready
 
         broken = play_runs(setting, started, stay=stay)

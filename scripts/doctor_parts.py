@@ -109,17 +109,18 @@ def store(s: "Services") -> Finding:
 
 
 def redis_server(s: "Services") -> Finding:
+    place = "it"
     try:
         with impatient_redis(s) as client:
             pool = client.connection_pool.connection_kwargs
             place = f"{pool.get('host', 'localhost')}:{pool.get('port', 6379)}"
             info: Any = client.info()
     except redis.AuthenticationError:
-        return problem("redis", "it refuses the password", "correct OPENBELL_REDIS_URL")
+        return problem("redis", f"{place} refuses the password", "correct OPENBELL_REDIS_URL")
     except (redis.RedisError, OSError) as error:
         return problem(
             "redis",
-            f"it does not answer ({type(error).__name__})",
+            f"{place} does not answer ({type(error).__name__})",
             f"start it, or {openbell()} up, or point OPENBELL_REDIS_URL at it",
         )
     except ValueError as error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 ASK_AGAIN_SECONDS = 15.0
+LAST_STEP_SECONDS = 3.0
 JOURNAL_PATIENCE_SECONDS = 60.0
 OVER = ("closed", "missed")
 
@@ -75,14 +76,19 @@ def follow(
 ) -> "RunRow":
     """The run's row once it is over. Raises GivenUp past its time where nothing consumes; while
     workers are there it is theirs to end it."""
-    clock, asked = SystemClock(), -ASK_AGAIN_SECONDS
+    clock, asked, over_since = SystemClock(), -ASK_AGAIN_SECONDS, 0.0
     while True:
         row, steps = _look(s, run_id)
         view.show(row, steps)
         if row.status in OVER:
-            return row
+            over_since = over_since or monotonic()
+            # The step that closes a run is done a moment after it.
+            running = any(step.state == "running" for step in steps)
+            if not running or monotonic() - over_since > LAST_STEP_SECONDS:
+                return row
         over_at = latest_end(row)
-        if s.clock.market_now() > over_at and monotonic() - asked > ASK_AGAIN_SECONDS:
+        late = s.clock.market_now() > over_at and row.status not in OVER
+        if late and monotonic() - asked > ASK_AGAIN_SECONDS:
             asked = monotonic()
             _require_workers(s, row, over_at, without_worker())
         clock.sleep(LOOK_SECONDS)

@@ -39,7 +39,7 @@ def list_orders(
     from scripts.access import open_services
 
     s = open_services()
-    found = _found(s, run_id, only_open)[:limit]
+    found = _found(s, run_id, only_open, limit)[:limit]
     if as_json:
         print_json([_listed(order) for order in found])
     elif not found:
@@ -48,7 +48,9 @@ def list_orders(
         out.print(_table(found))
 
 
-def _found(s: "Services", run_id: str | None, only_open: bool) -> Sequence["OrderRecord"]:
+def _found(
+    s: "Services", run_id: str | None, only_open: bool, limit: int
+) -> Sequence["OrderRecord"]:
     from scripts.access import find_run
 
     if run_id is not None:
@@ -56,7 +58,7 @@ def _found(s: "Services", run_id: str | None, only_open: bool) -> Sequence["Orde
     elif only_open:
         return list(reversed(s.orders.open_orders()))
     else:
-        return s.orders.recent(10_000)
+        return s.orders.recent(limit)
     return [order for order in reversed(found) if not (only_open and order.done)]
 
 

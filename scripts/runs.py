@@ -90,7 +90,8 @@ def logs(
     row = find_run(s, run_id)
     lines = [line for line in _lines(s, row) if step is None or line.get("step") == step]
     if not lines:
-        note(f"no log line of {row.run_id} is kept{'' if step is None else f' for {step}'}")
+        of_step = "" if step is None else f" for {step}"
+        note(f"no log line of {row.run_id} is kept{of_step}; the workers' own logs may have them")
     for line in lines:
         if as_json:
             print(json.dumps(line, ensure_ascii=False))

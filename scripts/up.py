@@ -1,20 +1,21 @@
 """`openbell up`: everything, on this machine, until Ctrl-C."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import pytz
 import typer
-from rich.table import Table
 
 from scripts.command import run
-from scripts.console import from_here, openbell, out
+from scripts.console import from_here, openbell, out, print_pairs
 from scripts.parts.embedded import EmbeddedSet, embedded_set
 from scripts.parts.ports import Ports
 from scripts.parts.practice import Practice, practice_in
 from scripts.parts.program import program
 from scripts.parts.running import Running, running
+from scripts.parts.running_set import home_lock
 from scripts.parts.starting import StartList
 from scripts.parts.stopping import Stopped
 from worker.clock import ReplayClock, SystemClock
@@ -52,19 +53,20 @@ def up(
     clock and its book are kept in the home and go on when it is started again.
     """
     folder = (home or Path(os.environ.get("OPENBELL_HOME") or PROJECT_ROOT / "var")).expanduser()
-    with program(), Ports() as ports:
+    with program():
         if not sandbox and (at is not None or rate is not None):
             raise ConfigurationError("--at and --rate are the sandbox's; add --sandbox")
         folder = folder.resolve()
-        practice = practice_in(folder, at, rate, FIRST_MOMENT) if sandbox else None
-        stay(embedded_set(folder, ports, os.environ, practice), practice)
+        with home_lock(folder) as lock, Ports() as ports:
+            practice = practice_in(folder, at, rate, FIRST_MOMENT) if sandbox else None
+            stay(embedded_set(folder, ports, os.environ, practice), lock, practice)
 
 
-def stay(chosen: EmbeddedSet, practice: Practice | None) -> None:
+def stay(chosen: EmbeddedSet, lock: int, practice: Practice | None) -> None:
     """Start the set, say where things are, and watch it until somebody ends it."""
     settings = load_settings(chosen.environment)
     starting = StartList(out, [part.name for part in chosen.parts])
-    with running(chosen, lambda: upgrade(settings), starting) as started:
+    with running(chosen, lock, lambda: upgrade(settings), starting) as started:
         greet(chosen, settings, practice)
         until_stopped(started)
 
@@ -92,22 +94,29 @@ def until_stopped(started: Running) -> None:
 
 
 def greet(chosen: EmbeddedSet, settings: Settings, practice: Practice | None) -> None:
-    lines = Table.grid(padding=(0, 2))
-    gateway = f"{settings.ibkr.base_url} ({settings.mode})"
-    if practice is not None:
-        gateway += ", the sandbox: no real market, no real money"
-        lines.add_row("market time", _market_time(settings, practice))
-    lines.add_row("gateway", gateway)
-    lines.add_row("account", settings.ibkr.account_id or "none; set OPENBELL_IBKR__ACCOUNT_ID")
-    if chosen.mlflow_url:
-        lines.add_row("MLflow", chosen.mlflow_url)
-    lines.add_row("Flower", f"{chosen.flower_url}  login {chosen.flower_login}")
-    lines.add_row("logs", from_here(chosen.home / "run" / "logs"))
-    home = "" if chosen.home == PROJECT_ROOT / "var" else f"OPENBELL_HOME={from_here(chosen.home)} "
-    lines.add_row("try, in a second terminal", f"{home}{openbell()} trigger 1 --follow")
     where = f"Openbell is running in {from_here(chosen.home)}; Ctrl-C stops everything."
     out.print(where, style="bold", soft_wrap=True)
-    out.print(lines, soft_wrap=True)
+    print_pairs(_places(chosen, settings, practice))
+    out.print("\nIn a second terminal:")
+    if chosen.home != PROJECT_ROOT / "var":
+        out.print(f"  export OPENBELL_HOME={from_here(chosen.home)}", soft_wrap=True)
+    out.print(f"  {openbell()} trigger 1 --follow", soft_wrap=True)
+
+
+def _places(
+    chosen: EmbeddedSet, settings: Settings, practice: Practice | None
+) -> Iterator[tuple[str, str]]:
+    gateway = settings.ibkr.base_url
+    if practice is not None:
+        gateway += ", the sandbox: no real market, no real money"
+        yield "market time", _market_time(settings, practice)
+    yield "gateway", gateway
+    yield "account", settings.ibkr.account_id or "none; set OPENBELL_IBKR__ACCOUNT_ID"
+    yield "orders", "none, every run is dry" if practice is None else "on paper, by --no-dry-run"
+    if chosen.mlflow_url:
+        yield "MLflow", chosen.mlflow_url
+    yield "Flower", f"{chosen.flower_url}  login {chosen.flower_login}"
+    yield "logs", from_here(chosen.home / "run" / "logs")
 
 
 def _market_time(settings: Settings, practice: Practice) -> str:

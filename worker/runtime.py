@@ -68,6 +68,12 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    def close(self) -> None:
+        """End the connections of what was made."""
+        for name in ("gateway", "_model_client", "redis", "journal"):
+            if name in vars(self):
+                vars(self)[name].close()
+
     # What the program is made of
 
     @lazy
@@ -310,8 +316,8 @@ def reset_services() -> None:
     """Forget what was made: after a fork, and between tests."""
     with _making:
         made = _made.pop("services", None)
-        if made is not None and "journal" in vars(made):
-            made.journal.close()
+        if made is not None:
+            made.close()
         _made.clear()
 
 

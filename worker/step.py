@@ -39,10 +39,9 @@ def step(name: str, *, number: int) -> Callable[[Body], Any]:
                 return _Delivery(self, services(), run_id, number, body).handle()
 
         task.__doc__ = body.__doc__
-        declared = shared_task(name=name, bind=True, max_retries=None)(task)
-        declared.body = body
-        declared.number = number
-        return declared
+        # Options, not attributes set later: every Celery app makes a task object of its own.
+        own = {"body": staticmethod(body), "number": number}
+        return shared_task(name=name, bind=True, max_retries=None, **own)(task)
 
     return wrap
 

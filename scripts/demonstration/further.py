@@ -2,31 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.table import Table
-
-from scripts.console import from_here, openbell
+from scripts.console import from_here, openbell, out, print_pairs
 from scripts.demonstration.runs import Progress
 from scripts.demonstration.setting import Setting
 from tasks.chain import task_ids
 
 
-def show_further(
-    console: Console, setting: Setting, progress: Sequence[Progress], *, stay: bool
-) -> None:
+def show_further(setting: Setting, progress: Sequence[Progress], *, stay: bool) -> None:
     home = from_here(setting.parts.home)
-    lines = Table.grid(padding=(0, 2))
-    for name, where in _places(setting, progress, home):
-        lines.add_row(name, where)
-    console.print()
-    console.print("Where to look further", style="bold")
-    console.print(lines, soft_wrap=True)
-    console.print()
+    out.print("\nWhere to look further", style="bold")
+    print_pairs(_places(setting, progress, home))
+    out.print()
     if stay:
-        console.print("Everything stays up; Ctrl-C stops it.", style="bold")
+        out.print("Everything stays up; Ctrl-C stops it.", style="bold")
         return
-    console.print("Everything stops now. Its pages and these runs come back with")
-    console.print(f"  {openbell()} up --sandbox --home {home}", soft_wrap=True)
+    out.print("Everything stops now. Its pages and these runs come back with")
+    out.print(f"  {openbell()} up --sandbox --home {home}", soft_wrap=True)
 
 
 def _places(setting: Setting, progress: Sequence[Progress], home: str) -> Iterator[tuple[str, str]]:

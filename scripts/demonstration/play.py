@@ -39,7 +39,7 @@ def play_runs(setting: Setting, started: Running, *, stay: bool) -> list[str]:
     s = services_of(setting)
     progress = _watch(s, setting.story, _trigger(s, setting.story), started)
     found = _sum_up(s, setting, progress)
-    show_further(out, setting, progress, stay=stay)
+    show_further(setting, progress, stay=stay)
     return [promise.sentence for promise in found if not promise.kept]
 
 
@@ -83,8 +83,8 @@ def _sum_up(s: Services, setting: Setting, progress: Sequence[Progress]) -> list
     sandbox = setting.parts.sandbox
     assert sandbox is not None  # noqa: S101 - the demonstration always has one
     book = read_book(sandbox.url, sandbox.certificate)
-    show_runs(out, s, progress)
-    show_account(out, s, progress, book)
+    show_runs(s, progress)
+    show_account(s, progress, book)
     found = Promises(s, setting.story, book, must_trade=setting.default_day).of(progress)
-    show_promises(out, found)
+    show_promises(found)
     return found

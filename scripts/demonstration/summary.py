@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scripts.console import out
 from scripts.demonstration.book import Book
 from scripts.demonstration.promises import Promise
 from scripts.demonstration.runs import Progress
@@ -16,22 +16,20 @@ from scripts.show.words import shares, styled, usd
 from worker.runtime import Services
 
 
-def show_runs(console: Console, s: Services, progress: Sequence[Progress]) -> None:
+def show_runs(s: Services, progress: Sequence[Progress]) -> None:
     for one in progress:
         if one.row is None:
             continue
         story = story_of(s, one.row)
         outcome = styled(one.row.outcome or "waiting")
-        console.print()
-        console.print(
-            Text.assemble((one.shown.label, "bold"), f", {story.strategy_name}: ", outcome)
-        )
+        out.print()
+        out.print(Text.assemble((one.shown.label, "bold"), f", {story.strategy_name}: ", outcome))
         if reason := one.row.reason or _waits_for(one):
-            console.print(Text(f"  {reason}"))
+            out.print(Text(f"  {reason}"))
         print_symbols(story.by_symbol)
         for each in story.by_symbol:
             if each.checks:
-                console.print(_checks(each))
+                out.print(_checks(each))
 
 
 def _waits_for(one: Progress) -> str | None:
@@ -51,7 +49,7 @@ def _checks(each: SymbolStory) -> Text:
     return text
 
 
-def show_account(console: Console, s: Services, progress: Sequence[Progress], book: Book) -> None:
+def show_account(s: Services, progress: Sequence[Progress], book: Book) -> None:
     strategies = sorted({one.row.strategy_id for one in progress if one.row})
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("symbol", width=6)
@@ -63,13 +61,13 @@ def show_account(console: Console, s: Services, progress: Sequence[Progress], bo
         owned = (s.orders.owned(strategy_id, holding.symbol) for strategy_id in strategies)
         held, cost = shares(holding.quantity), usd(holding.average_cost)
         table.add_row(holding.symbol, held, cost, *(shares(each or None) for each in owned))
-    console.print()
-    console.print(f"[bold]The account[/] in the sandbox, cash {usd(book.cash)} USD")
-    console.print(table)
+    out.print()
+    out.print(f"[bold]The account[/] in the sandbox, cash {usd(book.cash)} USD")
+    out.print(table)
 
 
-def show_promises(console: Console, found: Sequence[Promise]) -> None:
-    console.print()
+def show_promises(found: Sequence[Promise]) -> None:
+    out.print()
     for promise in found:
         mark = ("✓ ", "green") if promise.kept else ("✗ ", "bold red")
-        console.print(Text.assemble(mark, promise.sentence))
+        out.print(Text.assemble(mark, promise.sentence))

@@ -50,8 +50,8 @@ def embedded_set(
     practice: Practice | None,
     own: Mapping[str, str] | None = None,
 ) -> EmbeddedSet:
-    """The parts for `home`. What `given` (an environment) names already is not embedded again;
-    `own` is told as well."""
+    """The parts for `home`, whose lock the caller holds: their configuration is written here. What
+    `given` (an environment) names already is not embedded again; `own` is told as well."""
     state, told = home / "state", dict(own or {})
     foundations: list[Part] = []
     if not given.get("OPENBELL_REDIS_URL"):

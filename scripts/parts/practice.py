@@ -28,6 +28,8 @@ class Practice:
 def practice_in(home: Path, at: str | None, rate: float | None, default: str) -> Practice:
     """The home's own clock where it has one. Raises ConfigurationError where that is not what was
     asked for, or has passed the last prices."""
+    if rate is not None and not rate > 0:
+        raise ConfigurationError(f"--rate must be above 0, not {rate:g}")
     moment = moment_of(at or default)
     if not clock_file(home).exists():
         return Practice(moment, 1.0 if rate is None else rate)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scripts.parts.embedded import EmbeddedSet
 from scripts.parts.part import Part, PartFailed
-from scripts.parts.running_set import home_lock, tell, tell_no_more
+from scripts.parts.running_set import tell, tell_no_more
 from scripts.parts.starting import StartList
 from scripts.parts.supervisor import State, Supervisor
 from worker.clock import SystemClock, monotonic
@@ -58,28 +58,28 @@ class Running:
 @contextmanager
 def running(
     chosen: EmbeddedSet,
+    lock: int,
     prepare: Callable[[], None],
     starting: StartList,
     stop_seconds: float = STOP_SECONDS,
 ) -> Iterator[Running]:
     """Everything of `chosen`, ready; ended when the block ends, however it ends: by request, and
-    by force after `stop_seconds`.
+    by force after `stop_seconds`. `lock` is the home's, held by the caller.
 
-    `prepare` is called once, while the first parts start. Raises ConfigurationError where the home
-    is in use, PartFailed where a part does not become ready.
+    `prepare` is called once, while the first parts start. Raises PartFailed where a part does not
+    become ready.
     """
-    with home_lock(chosen.home) as lock:
-        supervisor = Supervisor(chosen.home, chosen.parts, chosen.environment)
-        try:
-            tell_no_more(chosen.home)  # what a killed set may have left
-            with starting:
-                supervisor.start(lock)
-                deaths = _start(chosen, supervisor, prepare, starting)
-            tell(chosen.home, chosen.told)
-            yield Running(supervisor, deaths)
-        finally:
-            tell_no_more(chosen.home)
-            _stop(supervisor, stop_seconds)
+    supervisor = Supervisor(chosen.home, chosen.parts, chosen.environment)
+    try:
+        tell_no_more(chosen.home)  # what a killed set may have left
+        with starting:
+            supervisor.start(lock)
+            deaths = _start(chosen, supervisor, prepare, starting)
+        tell(chosen.home, chosen.told)
+        yield Running(supervisor, deaths)
+    finally:
+        tell_no_more(chosen.home)
+        _stop(supervisor, stop_seconds)
 
 
 def _start(

@@ -15,6 +15,7 @@ from worker.clock import monotonic
 from worker.runtime import reset_services, services
 
 __all__ = ["valkey_server"]
+WORD = "hunter2"
 NOWHERE = "redis://127.0.0.1:1/0"
 Write = Callable[..., Path]
 
@@ -176,6 +177,7 @@ def test_redis_down_at_trigger_leaves_a_run_that_only_its_key_starts(
     assert f"Run {run_id} is written down and not started" in told
     assert told.endswith(f"trigger 1 --key {key}")
     assert row.status == "created"
+    assert "momentum: written down, not started" in openbell("runs", "show", run_id).out
 
     valkey_server.start()
     again = openbell_process("trigger", "1", "--key", key, environment=environment)
@@ -196,3 +198,21 @@ def test_follow_gives_up_past_the_runs_time_where_nothing_consumes(
     last = said.err.splitlines()[-1]
     assert last.startswith("error: given up: no worker consumes io, orders, upkeep, wait, and the ")
     assert last.endswith("it was left as it is (queued)")
+
+
+@pytest.mark.parametrize("command", [("journal", "upgrade"), ("runs", "list")])
+def test_a_journal_that_does_not_answer_is_named_without_its_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    url = f"postgresql://me:{WORD}@127.0.0.1:1/openbell"
+    monkeypatch.setenv("OPENBELL_DATABASE_URL", url)
+    reset_services()
+    said = sentence(openbell(*command), 2)
+    assert "OPENBELL_DATABASE_URL" in said
+    assert WORD not in said
+
+
+def test_a_disabled_strategy_says_how_to_enable_it(write: Write) -> None:
+    write(enabled=False)
+    said = sentence(openbell("trigger", "1"), 2)
+    assert said == "strategy momentum is not enabled; set `enabled: true`"

@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,3 @@ def sentence(said: Said, code: int) -> str:
     assert len(lines) == 1, said.err
     assert lines[0].startswith("error: "), said.err
     return lines[0].removeprefix("error: ")
-
-
-Openbell = Callable[..., Said]

@@ -17,16 +17,20 @@ END_SECONDS = 15.0
 
 
 class Program:
-    """A script under `scripts/`, started in a folder that is not the project's."""
+    """A Python program of the project, started in a folder that is not the project's."""
 
-    def __init__(self, folder: Path, script: str, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._file = folder / "output"
-        environment = {**os.environ, "OPENBELL_HOME": str(folder / "home")}
+        environment = {
+            **os.environ,
+            "OPENBELL_HOME": str(folder / "home"),
+            "PYTHONPATH": str(PROJECT_ROOT),  # for tests.support
+        }
         with self._file.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(PROJECT_ROOT / "scripts" / script), *arguments],
+                [sys.executable, *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -67,14 +71,15 @@ class Program:
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Every process that works for this home."""
+    """Every process that works for this home; Valkey overwrites its words and environment, and is
+    known by its folder."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            told = process.environ().get("OPENBELL_HOME") == str(home)
-            if told or any(str(home) in word for word in process.cmdline()):
+            words = [process.environ().get("OPENBELL_HOME", ""), process.cwd(), *process.cmdline()]
+            if any(str(home) in word for word in words):
                 found.append(process)
         except psutil.Error:
             continue

@@ -41,6 +41,9 @@ class Gateway:
     def __init__(self, client: httpx.Client, limiter: Limiter, retry: Retry) -> None:
         self._client, self.limiter, self._retry = client, limiter, retry
 
+    def close(self) -> None:
+        self._client.close()
+
     def get(self, path: str, **query: str | int) -> Any:
         return self._retry(lambda: self.once("GET", path, query=query))
 

@@ -36,9 +36,11 @@ class OrderReader:
             rows = answer.get("orders") if isinstance(answer, dict) else None
             if not isinstance(rows, list):
                 raise UnreadableAnswer("the broker's list of orders is no list")
+            found = [_order(row) for row in rows]
             live = LiveOrders(
-                orders=tuple(order for row in rows if (order := _order(row)) is not None),
-                snapshot=answer.get("snapshot") is True,
+                orders=tuple(order for order in found if order is not None),
+                # A list with a hole shows what is in it and proves nothing by what is not.
+                snapshot=answer.get("snapshot") is True and None not in found,
             )
             if live.snapshot:
                 break
@@ -58,7 +60,7 @@ class OrderReader:
         )
         if not isinstance(answer, list):
             raise UnreadableAnswer("the broker's list of trades is no list")
-        return [_fill(row).to_json() for row in answer if isinstance(row, dict)]
+        return [_fill(row).to_json() for row in answer]
 
     def preview(self, intent: OrderIntent) -> Preview:
         """POST .../orders/whatif: what the order would cost. Nothing is kept at the broker."""

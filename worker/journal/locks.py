@@ -34,7 +34,7 @@ class LockBook:
         row = _row(connection, name)
         _queue_up(connection, name, holder, priority, now)
         busy = row is not None and row["holder"] is not None and row["lease_until"] > now
-        if busy or _first(connection, name, now) != holder:
+        if busy or _first(connection, name) != holder:
             return None
         token, until = (row["token"] + 1 if row else 1), now + lease
         values = {"holder": holder, "token": token, "lease_until": until}
@@ -81,6 +81,12 @@ def _row(connection: Connection, name: str) -> RowMapping | None:
 
 
 def _queue_up(connection: Connection, name: str, holder: str, priority: int, now: datetime) -> None:
+    # Who did not ask for so long has lost the place, should it come back.
+    connection.execute(
+        delete(lock_waiters).where(
+            lock_waiters.c.name == name, lock_waiters.c.seen_at <= now - WAITER_LIFE
+        )
+    )
     mine = (lock_waiters.c.name == name) & (lock_waiters.c.holder == holder)
     seen = connection.execute(
         update(lock_waiters).where(mine).values(seen_at=now, priority=priority)
@@ -93,10 +99,10 @@ def _queue_up(connection: Connection, name: str, holder: str, priority: int, now
         )
 
 
-def _first(connection: Connection, name: str, now: datetime) -> str:
+def _first(connection: Connection, name: str) -> str:
     query = (
         select(lock_waiters.c.holder)
-        .where(lock_waiters.c.name == name, lock_waiters.c.seen_at > now - WAITER_LIFE)
+        .where(lock_waiters.c.name == name)
         .order_by(lock_waiters.c.priority, lock_waiters.c.since, lock_waiters.c.holder)
         .limit(1)
     )

@@ -17,7 +17,7 @@ from worker.errors import LeaseLost, Refused
 from worker.fencing import Fence, Held
 from worker.journal.engine import Journal
 from worker.journal.locks import is_held
-from worker.journal.ownership import ZERO, owned_in, selling_in, working_in
+from worker.journal.ownership import ZERO, lock_shares, owned_in, selling_in, working_in
 from worker.journal.states import state_in
 from worker.journal.tables import decisions, fills, order_events, orders, runs, steps
 from worker.models.decision import OrderLine
@@ -52,16 +52,19 @@ class OrderBook:
         """Write the order down as INTENDED with its decision; a sale reserves its shares here.
 
         `position`: the account's shares of the symbol, as just read. Raises Refused where the step
-        is another's by now, the run is over, or the shares are not free.
+        is another's by now, the run is over, the shares are not free, or it is decided already.
         """
-        now = self._clock.wall_now()
-        with self._journal.write() as connection:
-            _require_fence(connection, fence)
-            if intent.side == "SELL":
-                self._require_free(connection, intent, position)
-            connection.execute(insert(orders).values(**self._row(intent, fence, closes_at, now)))
-            self._decide(connection, intent.run_id, intent.symbol, intent.leg, line)
-            self._note(connection, intent.coid, intent.run_id, "INTENDED", "decided")
+        row = self._row(intent, fence, closes_at, self._clock.wall_now())
+        try:
+            with self._journal.write() as connection:
+                _require_fence(connection, fence)
+                if intent.side == "SELL":
+                    self._require_free(connection, intent, position)
+                connection.execute(insert(orders).values(**row))
+                self._decide(connection, intent.run_id, intent.symbol, intent.leg, line)
+                self._note(connection, intent.coid, intent.run_id, "INTENDED", "decided")
+        except IntegrityError:
+            raise Refused(f"{intent.symbol} was decided already in this run") from None
         return self.get(intent.coid)
 
     def begin_send(
@@ -227,6 +230,7 @@ class OrderBook:
 
     def _require_free(self, connection: Connection, intent: OrderIntent, position: Decimal) -> None:
         account, symbol = self.account_id, intent.symbol
+        lock_shares(connection, account, symbol)
         own = owned_in(connection, account, symbol, intent.strategy_id)
         mine = own - selling_in(connection, account, symbol, intent.strategy_id)
         all_free = position - selling_in(connection, account, symbol)
@@ -266,7 +270,10 @@ class OrderBook:
         if fill.broker_order_id and not fill.coid:
             keys.append(orders.c.broker_order_id == fill.broker_order_id)
         query = select(orders).where(
-            or_(*keys), orders.c.conid == fill.conid, orders.c.side == fill.side
+            or_(*keys),
+            orders.c.account_id == self.account_id,
+            orders.c.conid == fill.conid,
+            orders.c.side == fill.side,
         )
         return connection.execute(query.with_for_update()).mappings().one_or_none()
 
@@ -290,7 +297,7 @@ class OrderBook:
         kept = connection.execute(of_order).all()
         filled = sum((quantity for quantity, _ in kept), ZERO)
         worth = sum((quantity * price for quantity, price in kept), ZERO)
-        changes = {"filled_quantity": filled, "average_price": worth / filled}
+        changes = {"filled_quantity": filled, "average_price": worth / filled if filled else None}
         cause = f"{fill.quantity} filled at {fill.price} ({fill.execution_id})"
         self._change(connection, row, row["state"], cause, changes)
 

@@ -28,6 +28,15 @@ def owned_in(
     return sum((SIGN[side] * quantity for side, quantity in connection.execute(query)), ZERO)
 
 
+def lock_shares(connection: Connection, account_id: str, symbol: str) -> None:
+    """Until the transaction ends, nobody else counts these shares in order to sell them: what is
+    sold was bought, so there are fills to lock. SQLite lets one write at a time anyway."""
+    query = select(fills.c.execution_id).where(
+        fills.c.account_id == account_id, fills.c.symbol == symbol
+    )
+    connection.execute(query.order_by(fills.c.execution_id).with_for_update()).all()
+
+
 def working_in(connection: Connection, account_id: str, symbol: str, strategy_id: int) -> Decimal:
     rows = _open(connection, account_id, symbol, strategy_id)
     return sum((SIGN[row["side"]] * _remaining(row) for row in rows), ZERO)

@@ -15,6 +15,7 @@ CheckFunction = Callable[[SizedOrder, Figures, Limits], str | None]
 CHECKS: dict[Code, CheckFunction] = {}
 TICK = Decimal("0.01")
 BPS = Decimal(10_000)
+ZERO = Decimal(0)
 
 
 def check(order: SizedOrder, figures: Figures, limits: Limits) -> Decision:
@@ -31,7 +32,7 @@ def _run(
 ) -> Check:
     try:
         denial = function(order, figures, limits)
-    except (ArithmeticError, ValueError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the check did not pass
         denial = f"it cannot be computed ({type(error).__name__})"
     return Check(code=code.value, passed=denial is None, sentence=denial or "passed")
 
@@ -66,8 +67,9 @@ def stock(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
 
 @_denies(Code.FRACTION)
 def whole_shares(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
-    whole = order.quantity > 0 and order.quantity == order.quantity.to_integral_value()
-    return None if whole else f"{order.quantity} is not a positive number of whole shares"
+    number = order.quantity
+    whole = number.is_finite() and number > 0 and number % 1 == 0
+    return None if whole else f"{number} is not a positive number of whole shares"
 
 
 @_denies(Code.TICK)
@@ -171,6 +173,8 @@ def order_value(order: SizedOrder, figures: Figures, limits: Limits) -> str | No
     value = order.limit_price * order.quantity
     if 0 < value <= limits.max_order_value_usd or _sells_what_it_owns(order, figures):
         return None
+    if not value > 0:
+        return f"an order of ${value:,.2f} is no order"
     return f"an order of ${value:,.2f} is over ${limits.max_order_value_usd:,.2f}"
 
 
@@ -180,7 +184,8 @@ def position_value(order: SizedOrder, figures: Figures, limits: Limits) -> str |
         return None
     if figures.owned is None or figures.working is None:
         return "what the strategy owns is not known"
-    after = (figures.owned + figures.working + order.quantity) * order.limit_price
+    # A sale that still works may never fill.
+    after = (figures.owned + max(figures.working, ZERO) + order.quantity) * order.limit_price
     if after <= limits.max_position_value_usd:
         return None
     return f"it would own ${after:,.2f}, over ${limits.max_position_value_usd:,.2f}"
@@ -188,8 +193,9 @@ def position_value(order: SizedOrder, figures: Figures, limits: Limits) -> str |
 
 @_denies(Code.POSITION)
 def known_position(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
-    known = figures.position is not None and figures.selling is not None
-    return None if known else "the account's position or working sells are not known"
+    known = (figures.position, figures.selling)
+    numbers = all(each is not None and each.is_finite() for each in known)
+    return None if numbers else "the account's position or working sells are not known"
 
 
 @_denies(Code.OWNERSHIP)
@@ -208,10 +214,16 @@ def books_agree(order: SizedOrder, figures: Figures, limits: Limits) -> str | No
 def never_short(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
     if order.side == "BUY":
         return None
-    if figures.owned is None or figures.position is None or figures.selling is None:
+    if (
+        figures.owned is None
+        or figures.working is None
+        or figures.position is None
+        or figures.selling is None
+    ):
         return "what may be sold is not known"
-    free = min(figures.owned, figures.position - figures.selling)
-    return None if order.quantity <= free else f"only {max(free, Decimal(0))} shares may be sold"
+    # What the strategy is selling already cannot be sold again.
+    free = min(figures.owned + min(figures.working, ZERO), figures.position - figures.selling)
+    return None if order.quantity <= free else f"only {max(free, ZERO)} shares may be sold"
 
 
 @_denies(Code.BLOCKED)
@@ -240,5 +252,5 @@ def _sells_what_it_owns(order: SizedOrder, figures: Figures) -> bool:
         order.side == "SELL"
         and figures.owned is not None
         and figures.position is not None
-        and order.quantity <= min(figures.owned, figures.position)
+        and 0 < order.quantity <= min(figures.owned, figures.position)
     )

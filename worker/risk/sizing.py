@@ -1,6 +1,6 @@
 """From a signal to an order: a target, less what is owned and already working. Pure."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 
 from worker.models.market import Quote
 from worker.models.signal import Signal
@@ -52,8 +52,11 @@ def limit_price(is_buy: bool, quote: Quote, collar_bps: Decimal) -> Decimal:
         raise CannotSize("there is no quote to size by")
     sign = 1 if is_buy else -1
     exact = quote.mid * (1 + sign * collar_bps / BPS)
-    # Away from the worse side: the collar is a bound, not an aim.
-    return exact.quantize(CENT, ROUND_FLOOR if is_buy else ROUND_CEILING)
+    try:
+        # Away from the worse side: the collar is a bound, not an aim.
+        return exact.quantize(CENT, ROUND_FLOOR if is_buy else ROUND_CEILING)
+    except InvalidOperation:
+        raise CannotSize(f"a price of {quote.mid} cannot be right") from None
 
 
 def _target(sizing: Sizing, limit: Decimal) -> Decimal:
