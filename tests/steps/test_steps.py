@@ -74,7 +74,7 @@ def test_validate_environment_passes_what_is_whole(stack: Stack) -> None:
         ),
         ("OPENBELL_MODE", "dry", "the run was started for paper, the configuration now says `mode"),
         ("OPENBELL_SIGNAL__BASE_URL", "", "the strategy asks a language model, but none is"),
-        ("OPENBELL_DATABASE_URL", "sqlite:////nowhere/at/all.db", "the journal"),
+        ("OPENBELL_DATABASE_URL", "postgresql://127.0.0.1:1/x", "the journal's database does not"),
     ],
 )
 def test_validate_environment_says_what_to_mend(
@@ -86,13 +86,11 @@ def test_validate_environment_says_what_to_mend(
     monkeypatch.setenv(variable, value)
     reset_services()
     try:
-        with pytest.raises((ConfigurationError, OSError)) as caught:
+        with pytest.raises(ConfigurationError) as caught:
             validate_environment.body(run)
     finally:
         stack.enter()
-    assert sentence.removesuffix("nowhere") in str(caught.value) or variable.endswith(
-        "DATABASE_URL"
-    )
+    assert caught.value.sentence.startswith(sentence)
 
 
 GUARD: list[tuple[str, timedelta, dict[str, Any], Any]] = [
