@@ -29,4 +29,5 @@ def check_market_open(run: Run) -> Run:
         return run.ended("closed", f"the market is closed; it next opens {s.local(release.at)}")
     if release.at - now + waited > window.max_wait:
         return run.ended("closed", f"the next release, {s.local(release.at)}, is beyond max_wait")
-    raise Wait(release.at, f"the market is closed; released at {s.local(release.at)}")
+    state = "closed" if s.calendar.hours_at(now) is None else "open, but the run's window is not"
+    raise Wait(release.at, f"the market is {state}; released at {s.local(release.at)}")

@@ -13,7 +13,7 @@ from tests.support.network import close_network
 pytest_plugins = (
     "tests.support.postgres", "tests.support.browser", "tests.support.rclone",
     "tests.support.mlflow_server", "tests.support.sandbox", "tests.support.stack",
-    "tests.support.journal", "tests.support.fake_gateway",
+    "tests.support.journal", "tests.support.ledger", "tests.support.fake_gateway",
 )  # fmt: skip
 
 # Settings of the person who runs the tests must not decide how they end.

@@ -1,17 +1,18 @@
-"""The demonstration as a person sees it, and what it leaves behind: nothing that runs."""
+"""`demo` and `up` as a person sees them, and what they leave behind: nothing that runs."""
 
 import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support.programs import Program, left_of, processes_of
+from worker.running_set import read_env_file
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
-StartDemo = Callable[..., Program]
+Start = Callable[..., Program]
+SECRETS = ("OPENBELL_REDIS_URL", "OPENBELL_FLOWER_PASSWORD")
 BELL = [
     "strategy 1, dry: held by the guard until 09:30:00 EST, ended as -, recorded in MLflow",
     "strategy 1, paper: held by the guard until 09:30:00 EST, ended as done, recorded in MLflow",
@@ -22,17 +23,17 @@ BELL = [
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[StartDemo]:
+def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Program] = []
 
-    def start(*arguments: str) -> Program:
-        demo = Program(tmp_path / str(len(started)), "demo.py", *arguments)
-        started.append(demo)
-        return demo
+    def program(module: str, *arguments: str) -> Program:
+        made = Program(tmp_path / str(len(started)), "-m", f"scripts.{module}", *arguments)
+        started.append(made)
+        return made
 
-    yield start
-    for demo in started:
-        demo.close()
+    yield program
+    for each in started:
+        each.close()
 
 
 def home_of(demo: Program) -> Path:
@@ -46,23 +47,36 @@ def kept(demo: Program) -> list[str]:
     return [re.sub(r"(1, dry: .*, ended as) (done|held)", r"\1 -", line) for line in lines]
 
 
-def test_shortly_before_the_open_three_runs_end_orderly(start_demo: StartDemo) -> None:
-    demo = start_demo()
-    assert demo.ended() == 0, demo.output
+def test_two_at_once_one_is_stopped_and_the_other_ends_as_promised(start: Start) -> None:
+    stopped, other = start("demo"), start("demo")
+    stopped.wait_for("until 09:30:00")
+    stopped.send(signal.SIGINT)
+    assert (stopped.ended(60), left_of(home_of(stopped), 0)) == (130, [])
+    assert other.ended() == 0, other.output
+    assert kept(other) == BELL
+    assert left_of(home_of(other), 0) == []
+
+
+def test_worker_killed_is_started_again_and_asked_to_stay_it_stays(start: Start) -> None:
+    demo = start("demo", "--stay")
+    demo.wait_for("until 09:30:00")
+    home = home_of(demo)
+    for process in processes_of(home):
+        if "orders@%h" in process.cmdline() and "scripts.parts.guardian" not in process.cmdline():
+            process.kill()
+    demo.wait_for("orders ended and is started again")
+    demo.wait_for("Everything stays up")
     assert kept(demo) == BELL
-    assert left_of(home_of(demo), 0) == []
+    told = read_env_file(home / "run" / "env")
+    passwords = [told[name].removeprefix("redis://:").partition("@")[0] for name in SECRETS]
+    words = [" ".join(process.cmdline()) for process in processes_of(home)]
+    assert not [line for line in words if any(password in line for password in passwords)]
+    demo.send(signal.SIGINT)
+    assert (demo.ended(60), left_of(home, 0)) == (0, [])
 
 
-def test_two_at_once_do_not_disturb_each_other(start_demo: StartDemo) -> None:
-    demos = [start_demo(), start_demo()]
-    assert [demo.ended(300) for demo in demos] == [0, 0], [demo.output for demo in demos]
-    assert [kept(demo) for demo in demos] == [BELL, BELL]
-
-
-def test_on_a_saturday_a_run_is_closed_and_the_others_show_their_release(
-    start_demo: StartDemo,
-) -> None:
-    demo = start_demo("--at", "2013-02-23T12:00")
+def test_on_a_saturday_a_run_is_closed_and_the_others_show_their_release(start: Start) -> None:
+    demo = start("demo", "--at", "2013-02-23T12:00")
     assert demo.ended() == 0, demo.output
     assert kept(demo) == [
         "strategy 1, dry: held by the guard until 2013-02-25 09:30:00 EST, recorded in MLflow",
@@ -73,76 +87,47 @@ def test_on_a_saturday_a_run_is_closed_and_the_others_show_their_release(
     ]
 
 
-def test_in_mid_session_nothing_is_held(start_demo: StartDemo) -> None:
-    demo = start_demo("--at", "2013-02-27T11:00:35")
-    assert demo.ended() == 0, demo.output
+def test_in_mid_session_nothing_is_held_and_killed_it_leaves_nothing(start: Start) -> None:
+    demo = start("demo", "--at", "2013-02-27T11:00:35", "--stay")
+    demo.wait_for("Everything stays up")
     assert kept(demo)[1:3] == [
         "strategy 1, paper: ended as done, recorded in MLflow",
         "strategy 2, by Beat: started by Beat for 11:01:00 EST, ended as held, recorded in MLflow",
     ]
-
-
-@pytest.mark.parametrize("moment", ["demonstration, in", "valkey is ready", "waits until 09:30:00"])
-def test_ctrl_c_stops_everything(start_demo: StartDemo, moment: str) -> None:
-    demo = start_demo()
-    demo.wait_for(moment)
-    demo.send(signal.SIGINT)
-    assert demo.ended(60) == 128 + signal.SIGINT
-    assert left_of(home_of(demo), 0) == []
-
-
-@pytest.mark.parametrize("moment", ["valkey is ready", "parts are ready"])
-def test_killed_leaves_nothing_that_runs(start_demo: StartDemo, moment: str) -> None:
-    demo = start_demo()
-    demo.wait_for(moment)
-    home = home_of(demo)
-    assert processes_of(home)
     demo.send(signal.SIGKILL)
     demo.ended()
-    assert left_of(home) == []
+    assert left_of(home_of(demo)) == []
 
 
-def test_worker_killed_is_started_again_and_the_runs_end_orderly(start_demo: StartDemo) -> None:
-    demo = start_demo()
-    demo.wait_for("waits until 09:30:00")
-    for process in processes_of(home_of(demo)):
-        if "wait@%h" in process.cmdline() and "scripts.parts.guardian" not in process.cmdline():
-            process.kill()
-    assert demo.ended() == 0, demo.output
-    assert kept(demo) == BELL
-    assert "wait ended and is started again" in demo.output
-
-
-def test_part_that_cannot_start_is_named_with_its_log(start_demo: StartDemo) -> None:
-    demo = start_demo()
+def test_stopped_while_parts_start_it_leaves_nothing(start: Start) -> None:
+    demo = start("demo")
     demo.wait_for("valkey is ready")
+    demo.send(signal.SIGTERM)
+    assert (demo.ended(60), left_of(home_of(demo), 0)) == (143, [])
+
+
+def test_part_that_cannot_start_is_named_with_its_log(start: Start) -> None:
+    demo = start("demo")
     home = home_of(demo)
+    demo.wait_for("valkey is ready")
     # MLflow ends at once on a database that is none.
-    folder = home / "state" / "mlflow"
-    for file in folder.glob("mlflow.db*"):
+    for file in (home / "state" / "mlflow").glob("mlflow.db*"):
         file.unlink()
-    (folder / "mlflow.db").write_text("this is no database " * 100)
+    (home / "state" / "mlflow" / "mlflow.db").write_text("this is no database " * 100)
     assert demo.ended() == 1
     assert "mlflow ended 3 times while it started" in demo.output
     assert "file is not a database" in demo.output
     assert left_of(home, 0) == []
 
 
-def test_moment_without_prices_is_refused_in_a_sentence(start_demo: StartDemo) -> None:
-    demo = start_demo("--at", "2026-11-25T09:00")
-    assert demo.ended() == 2
-    assert demo.output == (
-        "error: the sandbox has prices from 2000-03-01 to 2013-03-01; choose --at in between\n"
-    )
-
-
-def test_asked_to_stay_it_stays_until_ctrl_c_and_then_ends_orderly(start_demo: StartDemo) -> None:
-    demo = start_demo("--stay")
-    demo.wait_for("Everything stays up")
-    assert psutil.pid_exists(demo.process.pid)
-    home = home_of(demo)
-    assert (home / "run" / "env").exists()
-    demo.send(signal.SIGINT)
-    assert demo.ended(60) == 0, demo.output
-    assert not (home / "run" / "env").exists()
-    assert left_of(home, 0) == []
+def test_up_without_a_gateway_starts_and_says_where_things_are(start: Start) -> None:
+    up = start("up")
+    up.wait_for("In a second terminal")
+    home = up.folder / "home"
+    assert re.findall(r"^(gateway|account|orders) +(.*)", up.output, re.MULTILINE) == [
+        ("gateway", "https://localhost:5000/v1/api"),
+        ("account", "none; set OPENBELL_IBKR__ACCOUNT_ID"),
+        ("orders", "none, every run is dry"),
+    ]
+    up.send(signal.SIGINT)
+    assert (up.ended(60), left_of(home, 0)) == (0, [])

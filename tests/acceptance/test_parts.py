@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from tests.support.programs import Program, left_of, processes_of
 from tests.support.valkey import ValkeyServer, valkey_server
@@ -59,7 +61,7 @@ def test_valkey_killed_and_started_again_keeps_its_data(valkey_server: ValkeySer
     assert client.mget("a", "c") == ["b", "d"]
 
 
-def test_set_tells_a_second_terminal_while_it_runs_and_no_longer(
+def test_set_tells_a_second_terminal_and_has_its_home_alone(
     start_set: StartSet, home: Path
 ) -> None:
     first = start_set()
@@ -67,17 +69,6 @@ def test_set_tells_a_second_terminal_while_it_runs_and_no_longer(
     file = home / "run" / "env"
     assert file.stat().st_mode & 0o777 == 0o600
     assert read_env_file(file)["OPENBELL_SUPERVISOR_PID"] == str(first.process.pid)
-    with valkey_of(home) as client:
-        assert client.ping()
-    first.send(signal.SIGINT)
-    assert (first.ended(30), file.exists(), left_of(home, 0)) == (0, False, [])
-
-
-def test_second_set_in_one_home_is_refused_and_disturbs_nothing(
-    start_set: StartSet, home: Path
-) -> None:
-    first = start_set()
-    first.wait_for("up\n")
     config = (home / "state" / "valkey" / "valkey.conf").read_text()
     second = start_set()
     assert second.ended(30) == 2
@@ -88,6 +79,8 @@ def test_second_set_in_one_home_is_refused_and_disturbs_nothing(
     assert (home / "state" / "valkey" / "valkey.conf").read_text() == config
     with valkey_of(home) as client:
         assert client.ping()
+    first.send(signal.SIGINT)
+    assert (first.ended(30), file.exists(), left_of(home, 0)) == (0, False, [])
 
 
 def test_killed_starter_leaves_nothing_and_its_home_can_be_used_again(
@@ -115,28 +108,22 @@ def test_killed_supervisord_ends_the_set_with_a_sentence(start_set: StartSet, ho
     assert left_of(home) == []
 
 
-def test_killed_part_is_started_again(start_set: StartSet, home: Path) -> None:
+def test_killed_part_or_guardian_is_started_again_on_the_same_port(
+    start_set: StartSet, home: Path
+) -> None:
     started = start_set()
     started.wait_for("up\n")
     named(home, "valkey-server").kill()
     started.wait_for("valkey ended and is started again")
     with valkey_of(home) as client:
-        retry = redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 100)
-        client.set_retry(retry)
+        client.set_retry(Retry(ConstantBackoff(0.1), 100))
         assert client.ping()
-
-
-def test_killed_guardian_takes_its_part_with_it_and_both_are_started_again(
-    start_set: StartSet, home: Path
-) -> None:
-    started = start_set()
-    started.wait_for("up\n")
-    server = named(home, "valkey-server")
-    parent = server.parent()
-    assert parent is not None
-    parent.kill()
-    started.wait_for("valkey ended and is started again")
-    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    sleeper = named(home, "1000")
+    guardian = sleeper.parent()
+    assert guardian is not None
+    guardian.kill()
+    started.wait_for("sleeper ended and is started again")
+    assert not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE
 
 
 def test_part_that_keeps_ending_is_named_with_the_last_lines_of_its_log(

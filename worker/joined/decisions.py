@@ -132,9 +132,11 @@ class Decisions:
         )
         quote = self._market.quotes([contract])[0]  # last: it ages fastest
         strategy_id, symbol = run.strategy.id, signal.symbol
+        # What works is read before what is owned: a fill in between counts twice, never not at all.
+        working = self._orders.working(strategy_id, symbol)
         return self._now(run, signal, contract, quote).evolve(
+            working=working,
             owned=self._orders.owned(strategy_id, symbol),
-            working=self._orders.working(strategy_id, symbol),
             owned_by_all=self._orders.owned_by_all(symbol),
             position=held,
             selling=None if foreign is None else self._orders.selling(symbol) + foreign,
@@ -160,9 +162,9 @@ class Decisions:
         live = self._listed()
         if not live.snapshot:
             return None
-        return sum(
-            (_selling(row) for row in live.orders if self._is_foreign(row, contract)), Decimal(0)
-        )
+        shares = [_selling(row) for row in live.orders if self._is_foreign(row, contract)]
+        known = [each for each in shares if each is not None]
+        return sum(known, Decimal(0)) if len(known) == len(shares) else None
 
     def _listed(self) -> LiveOrders:
         """The broker's list, read once for all symbols that are decided within some seconds."""
@@ -214,8 +216,5 @@ def checks_json(proposal: Proposal) -> dict[str, object]:
     }
 
 
-def _selling(row: BrokerOrder) -> Decimal:
-    for known in (row.remaining_quantity, row.quantity):
-        if known is not None:
-            return known
-    return Decimal("Infinity")
+def _selling(row: BrokerOrder) -> Decimal | None:
+    return row.quantity if row.remaining_quantity is None else row.remaining_quantity

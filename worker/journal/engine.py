@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from worker.errors import ConfigurationError, JournalUnavailable
 
@@ -20,12 +20,18 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 def make_engine(url: str) -> Engine:
     """An engine for SQLite or PostgreSQL. The address may hold a password: it is never shown."""
-    if make_url(url).get_backend_name() != "sqlite":
-        driver = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return create_engine(driver, hide_parameters=True, pool_pre_ping=True)
+    try:
+        if make_url(url).get_backend_name() != "sqlite":
+            driver = url.replace("postgresql://", "postgresql+psycopg://", 1)
+            return create_engine(driver, hide_parameters=True, pool_pre_ping=True)
+    except (ArgumentError, ImportError, ValueError):
+        raise ConfigurationError(
+            "OPENBELL_DATABASE_URL is no database's address; write "
+            "postgresql://user:password@host/name or sqlite:///path"
+        ) from None
     path = make_url(url).database
     if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(path).parent)
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -34,6 +40,16 @@ def make_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the journal's folder {folder} cannot be made ({error.strerror}); "
+            "check OPENBELL_HOME and OPENBELL_DATABASE_URL"
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -79,7 +95,10 @@ class Journal:
 
     def upgrade(self) -> None:
         """Bring the schema to this version's; safe to call by several processes in turn."""
-        with self.engine.connect().execution_options(writes=True) as connection:
+        with (
+            _telling_unavailable(),
+            self.engine.connect().execution_options(writes=True) as connection,
+        ):
             config = _alembic()
             config.attributes["connection"] = connection
             with connection.begin():
@@ -114,7 +133,10 @@ class Journal:
 def _telling_unavailable() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        # A file that is no database is a plain DatabaseError; the rest are mistakes of ours.
+        if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise
         reason = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
         raise JournalUnavailable(f"the journal's database does not answer ({reason})") from None
 

@@ -231,13 +231,13 @@ class OrderBook:
     def _require_free(self, connection: Connection, intent: OrderIntent, position: Decimal) -> None:
         account, symbol = self.account_id, intent.symbol
         lock_shares(connection, account, symbol)
+        # Sales are read before shares: one that fills in between counts twice and never not at all.
+        selling = selling_in(connection, account, symbol, intent.strategy_id)
+        all_selling = selling_in(connection, account, symbol)
         own = owned_in(connection, account, symbol, intent.strategy_id)
-        mine = own - selling_in(connection, account, symbol, intent.strategy_id)
-        all_free = position - selling_in(connection, account, symbol)
-        if intent.quantity > min(mine, all_free):
-            raise Refused(
-                f"only {max(ZERO, min(mine, all_free))} shares of {symbol} are free to sell"
-            )
+        free = min(own - selling, position - all_selling)
+        if intent.quantity > free:
+            raise Refused(f"only {max(ZERO, free)} shares of {symbol} are free to sell")
 
     def _row(
         self, intent: OrderIntent, fence: Fence, closes_at: datetime, now: datetime

@@ -80,6 +80,6 @@ class Sending:
         done = self._book.settle(coid, "SENDING", state, cause, **changes)
         if not done and state != "UNKNOWN":
             self._book.settle(coid, "UNKNOWN", state, cause, **changes)
-        if state == "UNKNOWN":
+        if done and state == "UNKNOWN":
             self._alarm(order, cause)
         log.info("order_sent", coid=coid, result=result.kind, questions=result.questions)
