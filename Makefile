@@ -10,6 +10,9 @@ PARTS ?= $(known)
 ifneq ($(filter-out $(known),$(PARTS)),)
 $(error PARTS are some of: $(known))
 endif
+# Most tests wait for something, so several at once; files are spread, for a file's servers start
+# once, and in the order of their names, for the slow ones come first.
+spread := -n 5 --dist loadfile --no-loadscope-reorder
 empty :=
 marks := $(subst $(empty) $(empty), or ,$(strip $(PARTS)))
 
@@ -37,7 +40,7 @@ up: .venv/.runtime ## everything, staying: `make up ARGS="--sandbox"`
 
 .PHONY: test
 test: .venv/.dev ## the whole suite, from a package index alone
-	@.venv/bin/python -m pytest -m "not needs_postgres and not needs_browser and not long" $(ARGS)
+	@.venv/bin/python -m pytest -m "not needs_postgres and not needs_browser and not long" $(spread) $(ARGS)
 
 .PHONY: test-long
 test-long: .venv/.dev ## what needs more; PARTS chooses by marker

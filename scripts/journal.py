@@ -35,10 +35,12 @@ def upgrade_journal(journal: "Journal") -> None:
     """Raises ConfigurationError where the database is not there or may not be changed."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from worker.errors import ConfigurationError
+    from worker.errors import ConfigurationError, JournalUnavailable
 
     try:
         journal.upgrade()
+    except JournalUnavailable as error:
+        raise ConfigurationError(f"{error.sentence}; check OPENBELL_DATABASE_URL") from None
     except (SQLAlchemyError, OSError) as error:
         lines = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
         raise ConfigurationError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytz
+import redis
 import typer
 
 from scripts.command import run
@@ -14,7 +15,7 @@ from scripts.parts.embedded import EmbeddedSet, embedded_set
 from scripts.parts.ports import Ports
 from scripts.parts.practice import Practice, practice_in
 from scripts.parts.program import program
-from scripts.parts.running import Running, running
+from scripts.parts.running import STOPPING, Running, running
 from scripts.parts.running_set import home_lock
 from scripts.parts.starting import StartList
 from scripts.parts.stopping import Stopped
@@ -65,10 +66,24 @@ def up(
 def stay(chosen: EmbeddedSet, lock: int, practice: Practice | None) -> None:
     """Start the set, say where things are, and watch it until somebody ends it."""
     settings = load_settings(chosen.environment)
+    if "OPENBELL_REDIS_URL" not in chosen.told:
+        require_redis(settings.redis_url.get_secret_value())
     starting = StartList(out, [part.name for part in chosen.parts])
     with running(chosen, lock, lambda: upgrade(settings), starting) as started:
         greet(chosen, settings, practice)
         until_stopped(started)
+
+
+def require_redis(url: str) -> None:
+    """A Redis that somebody else runs must be there before the workers ask for it."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
+            client.ping()
+    except (redis.RedisError, OSError, ValueError):
+        raise ConfigurationError(
+            "the Redis of OPENBELL_REDIS_URL does not answer; start it, or unset the variable: "
+            "then an embedded one is started"
+        ) from None
 
 
 def upgrade(settings: Settings) -> None:
@@ -90,7 +105,7 @@ def until_stopped(started: Running) -> None:
                 out.print(f"{now:%H:%M:%S} {name} ended and is started again", soft_wrap=True)
             clock.sleep(LOOK_SECONDS)
     except Stopped:
-        out.print("stopping; Ctrl-C again ends everything at once")
+        out.print(STOPPING)
 
 
 def greet(chosen: EmbeddedSet, settings: Settings, practice: Practice | None) -> None:

@@ -14,6 +14,7 @@ pytest_plugins = (
     "tests.support.postgres", "tests.support.browser", "tests.support.rclone",
     "tests.support.mlflow_server", "tests.support.sandbox", "tests.support.stack",
     "tests.support.journal", "tests.support.ledger", "tests.support.fake_gateway",
+    "tests.support.gateway", "tests.support.trading", "tests.support.conversing",
 )  # fmt: skip
 
 # Settings of the person who runs the tests must not decide how they end.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.parts.running_set import is_held
 from worker.clock import SystemClock
+from worker.errors import ConfigurationError
 from worker.settings import PROJECT_ROOT
 
 KEPT = 3
@@ -19,7 +20,13 @@ def homes_folder() -> Path:
 def fresh_home(folder: Path) -> Path:
     """A new home, named by the moment and this process, so that no two share one."""
     home = folder / f"{SystemClock().wall_now():%Y%m%d-%H%M%S}-{os.getpid()}"
-    home.mkdir(parents=True)
+    try:
+        home.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {folder} cannot be written ({error.strerror}); set OPENBELL_HOME to one "
+            "that can"
+        ) from None
     return home
 
 

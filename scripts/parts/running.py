@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from scripts.console import out
 from scripts.parts.embedded import EmbeddedSet
 from scripts.parts.part import Part, PartFailed
 from scripts.parts.running_set import tell, tell_no_more
 from scripts.parts.starting import StartList
+from scripts.parts.stopping import Stopped
 from scripts.parts.supervisor import State, Supervisor
 from worker.clock import SystemClock, monotonic
 
 READY_SECONDS, STOP_SECONDS = 120.0, 45.0
 LOOK_SECONDS = 0.2
+STOPPING = "stopping; Ctrl-C again ends everything at once"
 DEATHS_AT_START = 3
 
 
@@ -77,6 +80,9 @@ def running(
             deaths = _start(chosen, supervisor, prepare, starting)
         tell(chosen.home, chosen.told)
         yield Running(supervisor, deaths)
+    except Stopped:
+        out.print(STOPPING)
+        raise
     finally:
         tell_no_more(chosen.home)
         _stop(supervisor, stop_seconds)

@@ -124,7 +124,7 @@ def test_up_without_a_gateway_starts_and_says_where_things_are(start: Start) -> 
     up = start("up")
     up.wait_for("In a second terminal")
     home = up.folder / "home"
-    assert re.findall(r"^(gateway|account|orders) +(.*)", up.output, re.MULTILINE) == [
+    assert re.findall(r"^(gateway|account|orders) {2,}(.*)", up.output, re.MULTILINE) == [
         ("gateway", "https://localhost:5000/v1/api"),
         ("account", "none; set OPENBELL_IBKR__ACCOUNT_ID"),
         ("orders", "none, every run is dry"),

@@ -101,7 +101,7 @@ def test_before_the_open_the_last_price_is_marked_as_a_close(
 def test_the_open_is_seen_when_its_moment_comes(
     start_sandbox: Callable[..., RunningSandbox],
 ) -> None:
-    sandbox = start_sandbox(at=BEFORE_OPEN, rate=40)
+    sandbox = start_sandbox(at="2013-02-27T09:20:00", rate=120)
     sandbox.prime()
     snapshot(sandbox)
     snapshot(sandbox)

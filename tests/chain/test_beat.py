@@ -267,7 +267,7 @@ def real_beat(
 def queued(stack: Stack, queue: str = "upkeep") -> list[Message]:
     """The messages that wait in a queue, the oldest first."""
     found: list[Message] = []
-    for text in reversed(stack.valkey.client().lrange(queue, 0, -1)):
+    for text in reversed(stack.redis.lrange(queue, 0, -1)):
         message = json.loads(str(text))
         args = json.loads(base64.b64decode(message["body"]))[0]
         found.append((message["headers"]["task"], args, message["headers"]["expires"]))

@@ -1,5 +1,6 @@
 """The guard: held until the bell, released after it, or ended as closed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.support.sandbox import BEFORE_OPEN
@@ -35,7 +36,9 @@ def test_a_run_before_the_open_waits_in_celery_as_retry_and_is_released_after_th
     assert timedelta() <= released.started_at - bell < timedelta(seconds=15)
 
 
-def test_a_closed_market_ends_a_strategy_that_skips_and_shows_one_that_waits(start_stack) -> None:
+def test_a_closed_market_ends_a_strategy_that_skips_and_shows_one_that_waits(
+    start_stack: Callable[..., Stack],
+) -> None:
     stack = start_stack(at="2013-02-23T12:00:00", strategies=[STRATEGY, SKIP])
     waiting, skipped = stack.trigger(1, dry_run=True), stack.run(2, dry_run=True)
     assert (skipped.outcome, skipped.reason) == (
@@ -46,7 +49,9 @@ def test_a_closed_market_ends_a_strategy_that_skips_and_shows_one_that_waits(sta
     assert stack.sandbox.orders() == []
 
 
-def test_an_open_farther_away_than_max_wait_ends_the_run_at_once(start_stack) -> None:
+def test_an_open_farther_away_than_max_wait_ends_the_run_at_once(
+    start_stack: Callable[..., Stack],
+) -> None:
     short = STRATEGY | {"market": {"max_wait": "1h"}}
     stack = start_stack(at="2013-02-23T12:00:00", strategies=[short])
     row = stack.run(1, dry_run=True)

@@ -1,9 +1,17 @@
 """The gateway's client as the runtime makes it, but for a pace that tests can see."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from worker.clock import Clock, SystemClock
+import pytest
+
+from tests.support.clock import ManualClock
+from tests.support.fake_gateway import FakeGateway
+from tests.support.sandbox import ACCOUNT as SANDBOX_ACCOUNT
+from tests.support.sandbox import RunningSandbox
+from worker.clock import SystemClock
+from worker.errors import OpenbellError
 from worker.http import Tls, make_client
 from worker.ibkr.client import GatewayReader
 from worker.ibkr.gateway import Gateway
@@ -13,6 +21,8 @@ QUICK = RetryPolicy(
     attempts=3, wait_initial_seconds=0.001, wait_max_seconds=0.002, total_seconds=30
 )
 ONCE = RetryPolicy(attempts=1)
+PAPER = "DU1234567"
+ACCOUNTS = re.compile(r"\b[DUF][A-Z]{0,2}\d{7}\b")
 
 
 class NoPace:
@@ -50,7 +60,33 @@ def close_gateway(gateway: Gateway) -> None:
     gateway._client.close()
 
 
-def make_reader(
-    gateway: Gateway, account_id: str, clock: Clock, quote_wait_seconds: float = 3.0
-) -> GatewayReader:
-    return GatewayReader(gateway, account_id, clock, quote_wait_seconds)
+def failure(call: Callable[[], Any]) -> OpenbellError:
+    """What the call raises; it names no account."""
+    with pytest.raises(OpenbellError) as raised:
+        call()
+    assert not ACCOUNTS.search(str(raised.value))
+    return raised.value
+
+
+@pytest.fixture
+def pace() -> NoPace:
+    return NoPace()
+
+
+@pytest.fixture
+def reader(fake_gateway: FakeGateway, clock: ManualClock, pace: NoPace) -> Iterator[GatewayReader]:
+    """Of the fake gateway, which says nothing yet."""
+    gateway = make_gateway(fake_gateway.base_url, policy=ONCE, limiter=pace)
+    yield GatewayReader(gateway, PAPER, clock, quote_wait_seconds=3.0)
+    close_gateway(gateway)
+
+
+@pytest.fixture
+def real(sandbox: RunningSandbox) -> Iterator[GatewayReader]:
+    """Of the module's sandbox, which is afterwards as it was at its start."""
+    gateway = make_gateway(sandbox.base_url, tls=Tls(pinned_certificate=sandbox.certificate))
+    yield GatewayReader(gateway, SANDBOX_ACCOUNT, SystemClock(), quote_wait_seconds=5.0)
+    close_gateway(gateway)
+    sandbox.faults(delayed_data=False)
+    sandbox.session(sso=True, brokerage=True, competing=False)
+    sandbox.prime()

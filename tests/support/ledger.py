@@ -1,6 +1,7 @@
 """A journal with runs whose step 7 is running, and orders in whatever state a test needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
@@ -116,8 +117,10 @@ class Ledger:
         """The strategy bought this much, some run ago."""
         return self.order("FILLED", strategy_id=strategy_id, symbol=symbol, quantity=quantity)
 
-    def fill(self, coid: str, quantity: int, price: str = "444.00", **changes: Any) -> list[Fill]:
-        found = fill_of(self.book.get(coid), quantity, price, next(self._numbers), **changes)
+    def fill(
+        self, order: str, quantity: int, price: str = "444.00", /, **changes: Any
+    ) -> list[Fill]:
+        found = fill_of(self.book.get(order), quantity, price, next(self._numbers), **changes)
         return list(self.book.add_fills([found]))
 
     def set_state(self, scope: str, state: str) -> None:
@@ -134,7 +137,7 @@ def line(intent: OrderIntent) -> OrderLine:
     return OrderLine(symbol=intent.symbol, outcome="placed", reason="-", coid=intent.coid)
 
 
-def fill_of(order: OrderRecord, quantity: int, price: str, number: int, **changes: Any) -> Fill:
+def fill_of(order: OrderRecord, quantity: int, price: str, number: int, /, **changes: Any) -> Fill:
     intent = order.intent
     data: dict[str, Any] = {
         "execution_id": f"e-{number}", "coid": intent.coid,
@@ -145,11 +148,17 @@ def fill_of(order: OrderRecord, quantity: int, price: str, number: int, **change
     return Fill(**(data | changes))
 
 
+def at_once(count: int, call: Callable[[int], Any]) -> list[Any]:
+    """What each of so many threads gets that call at the same time."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(OPEN)
 
 
 @pytest.fixture
-def ledger(journal: Journal, clock: ManualClock) -> Iterator[Ledger]:
-    yield Ledger(journal, clock)
+def ledger(journal: Journal, clock: ManualClock) -> Ledger:
+    return Ledger(journal, clock)

@@ -166,7 +166,8 @@ def test_the_workers_start_on_what_the_example_gives_them(given: dict[str, str],
     }
     settings = load_settings(environment)
     assert settings.mode == mode
-    assert settings.journal_url == "postgresql://openbell:DU1234567@postgres:5432/openbell"
+    password = "DU1234567"
+    assert settings.journal_url == f"postgresql://openbell:{password}@postgres:5432/openbell"
     assert settings.store_address == "s3://openbell/store"
     assert settings.mlflow.s3_endpoint_url == "http://objects:8333"
 

@@ -34,6 +34,7 @@ ACCOUNTS_FIRST = {"error": "Please query /accounts first"}
 ACCOUNTS_FIRST_400 = {"error": "Bad Request: Please query /accounts first", "statusCode": 400}
 BAD_ACCOUNT = {"error": f"Bad Request: accountId is not valid: {ACCOUNT}", "statusCode": 400}
 UNAVAILABLE = {"error": "Service Unavailable", "statusCode": 503}
+LATER = "Wed, 27 Feb 2013 14:30:12 GMT"
 DENIED_PAGE = "<html><h1>Access Denied</h1></html>"
 
 
@@ -126,8 +127,8 @@ def test_a_pause_that_the_gateway_asks_for_is_known(
     [
         ({"Retry-After": "12"}, 12),
         ({"Retry-After": "0"}, 0),
-        ({"Retry-After": "Wed, 27 Feb 2013 14:30:12 GMT", "Date": "Wed, 27 Feb 2013 14:30:00 GMT"}, 12),
-        ({"Retry-After": "Wed, 27 Feb 2013 14:30:12 GMT"}, None),
+        ({"Retry-After": LATER, "Date": "Wed, 27 Feb 2013 14:30:00 GMT"}, 12),
+        ({"Retry-After": LATER}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": ""}, None),
@@ -187,9 +188,11 @@ def test_a_gateway_that_is_down_is_unreachable_by_its_address() -> None:
 
 
 def test_an_unknown_certificate_is_named_as_the_cause(tmp_path: Path) -> None:
-    with TlsServer(tmp_path, Peer.request) as server:  # type: ignore[arg-type]
-        with open_gateway(server.base_url, policy=ONCE) as gateway:
-            error = failure(lambda: gateway.get("/tickle"))
+    with (
+        TlsServer(tmp_path, silent) as server,
+        open_gateway(server.base_url, policy=ONCE) as gateway,
+    ):
+        error = failure(lambda: gateway.get("/tickle"))
     assert type(error) is Unreachable
     assert "CERTIFICATE_VERIFY_FAILED" in error.sentence
 

@@ -1,9 +1,7 @@
 """The step contract in the journal: who runs, who steps back, who hands on."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +14,6 @@ from worker.journal.steps import Claim, StepBook
 
 RUN_ID = run().run_id
 LEASE = timedelta(seconds=30)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(OPEN)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(f"sqlite:///{tmp_path / 'journal.db'}")
-    journal.upgrade()
-    yield journal
-    journal.close()
 
 
 @pytest.fixture
@@ -128,9 +113,7 @@ def test_a_released_step_fails_after_its_attempts(steps: StepBook, clock: Manual
 
 
 @pytest.mark.parametrize("fate", ["closed", "cancelled", "ending"])
-def test_steps_of_a_run_that_is_over_hand_on(
-    steps: StepBook, runs: RunBook, fate: str
-) -> None:
+def test_steps_of_a_run_that_is_over_hand_on(steps: StepBook, runs: RunBook, fate: str) -> None:
     claim(steps)
     if fate == "closed":
         steps.finish(RUN_ID, 1, 1, run())
@@ -153,9 +136,7 @@ def test_the_last_steps_of_a_failed_run_know_the_failure(steps: StepBook, runs: 
     assert found == run().evolve(failure="step_1: broken")
 
 
-def test_a_run_is_closed_once_and_a_failed_one_stays_failed(
-    steps: StepBook, runs: RunBook
-) -> None:
+def test_a_run_is_closed_once_and_a_failed_one_stays_failed(steps: StepBook, runs: RunBook) -> None:
     claim(steps)
     steps.fail(RUN_ID, 1, 1, "step_1: broken")
     runs.mark_ending(RUN_ID)
@@ -166,9 +147,7 @@ def test_a_run_is_closed_once_and_a_failed_one_stays_failed(
     )  # fmt: skip
 
 
-def test_ending_a_run_in_which_nothing_failed_does_nothing(
-    steps: StepBook, runs: RunBook
-) -> None:
+def test_ending_a_run_in_which_nothing_failed_does_nothing(steps: StepBook, runs: RunBook) -> None:
     claim(steps)
     assert runs.mark_ending(RUN_ID) is None
     assert runs.get(RUN_ID).status == "created"

@@ -56,8 +56,9 @@ AMOUNT = st.none() | st.decimals("0.01", 10**6, places=2)
     st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
     st.none() | st.decimals(0, 1, places=2),
 )
-def test_no_strategy_widens_a_limit(order: Decimal, position: Decimal, drift: Decimal,
-                                    signal_age: timedelta, confidence: Decimal) -> None:
+def test_no_strategy_widens_a_limit(
+    order: Decimal, position: Decimal, drift: Decimal, signal_age: timedelta, confidence: Decimal
+) -> None:
     rules = RiskRules(
         max_order_value_usd=order, max_position_value_usd=position, max_drift_bps=drift,
         max_signal_age=signal_age, min_confidence=confidence,

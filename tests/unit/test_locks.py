@@ -9,6 +9,7 @@ import pytest
 from tests.support.clock import ManualClock
 from tests.support.ledger import LEASE
 from tests.support.values import OPEN
+from worker.clock import SystemClock
 from worker.fencing import Held
 from worker.journal.engine import Journal
 from worker.journal.locks import LockBook, is_held
@@ -90,23 +91,12 @@ def test_the_most_urgent_waiter_goes_next(take: Take, locks: LockBook) -> None:
     locks.release(held)
     order = []
     while waiters:
-        got = [name for name, priority in waiters.items() if (held2 := take(name, priority))]
-        for name in got:
-            order.append(name)
-            del waiters[name]
-        held2 = _last_held(locks, order[-1])
-        locks.release(held2)
+        asked = {name: take(name, priority) for name, priority in waiters.items()}
+        ((name, got),) = [(name, each) for name, each in asked.items() if each]
+        order.append(name)
+        del waiters[name]
+        locks.release(got)
     assert order == ["halt", "cancel", "order", "preview"]
-
-
-def _last_held(locks: LockBook, holder: str) -> Held:
-    with locks._journal.read() as connection:
-        from worker.journal.locks import _row
-
-        row = _row(connection, NAME)
-    assert row is not None
-    assert row["holder"] == holder
-    return Held(NAME, holder, row["token"], row["lease_until"])
 
 
 def test_of_equal_waiters_the_first_goes_first(
@@ -159,8 +149,9 @@ def test_a_waiter_that_comes_back_late_queues_anew(
 ) -> None:
     take("x")
     take("order")
-    clock.advance(25)
+    clock.advance(24)
     take("patient")
+    clock.advance(1)
     take("order")
     assert locks.waits_since(NAME, "order") == OPEN + timedelta(seconds=25)
     clock.advance(5)
@@ -209,7 +200,7 @@ def test_of_twenty_at_once_one_has_it_and_the_others_wait(locks: LockBook, take:
     assert len([held for held in found if held]) == 1
 
 
-def test_twenty_that_ask_until_they_get_it_are_never_two_at_once(
+def test_those_that_ask_until_they_get_it_are_never_two_at_once(
     locks: LockBook, take: Take
 ) -> None:
     inside: list[int] = []
@@ -217,14 +208,14 @@ def test_twenty_that_ask_until_they_get_it_are_never_two_at_once(
 
     def work(number: int) -> int:
         while (held := take(f"holder-{number}")) is None:
-            pass
+            SystemClock().sleep(0.01)
         inside.append(number)
         most.append(len(inside))
         inside.remove(number)
         locks.release(held)
         return held.token
 
-    with ThreadPoolExecutor(20) as pool:
-        tokens = list(pool.map(work, range(20)))
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(work, range(8)))
     assert max(most) == 1
-    assert sorted(tokens) == list(range(1, 21))
+    assert sorted(tokens) == list(range(1, 9))

@@ -53,7 +53,7 @@ def test_old_homes_go_but_for_the_newest_and_those_in_use(tmp_path: Path) -> Non
 
 def test_homes_made_one_after_the_other_are_kept(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
-    with suppress(FileExistsError):  # the same second, the same process
+    with suppress(ConfigurationError):  # the same second, the same process
         fresh_home(tmp_path)
     forget_old_homes(tmp_path)
     assert home.is_dir()

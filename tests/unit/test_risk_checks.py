@@ -123,13 +123,13 @@ def figures_of(values: dict[str, Any]) -> Figures:
     )  # fmt: skip
 
 
-def decide(limits: Limits = LIMITS, **changes: Any) -> Decision:
+def decide(**changes: Any) -> Decision:
     values = GOOD | changes
-    return check(order_of(values), figures_of(values), limits)
+    return check(order_of(values), figures_of(values), LIMITS)
 
 
-def denials(limits: Limits = LIMITS, **changes: Any) -> dict[str, str]:
-    return {each.code: each.sentence for each in decide(limits, **changes).denials}
+def denials(**changes: Any) -> dict[str, str]:
+    return {each.code: each.sentence for each in decide(**changes).denials}
 
 
 SELL = {"side": "SELL", "limit_price": Decimal("99.50"), "quantity": Decimal(30)}
@@ -373,7 +373,7 @@ def test_a_bad_figure_is_denied_in_a_traders_words(
 
 
 def test_every_check_is_shown_to_deny() -> None:
-    cases = test_a_bad_figure_is_denied_in_a_traders_words.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    cases = test_a_bad_figure_is_denied_in_a_traders_words.pytestmark[0].args[1]
     assert {code for _, code, _ in cases} == {code.value for code in Code}
 
 
@@ -406,8 +406,8 @@ CENT = Decimal("0.01")
          {"signal_as_of": NOW - 600 * SECOND - timedelta(microseconds=1)}),
         ("SPREAD", {"bid": Decimal("99.75"), "ask": Decimal("100.25")},
          {"bid": Decimal("99.74"), "ask": Decimal("100.25")}),
-        ("SPREAD", {"bid": Decimal("100"), "ask": Decimal("100")},
-         {"bid": Decimal("100.01"), "ask": Decimal("100")}),
+        ("SPREAD", {"bid": Decimal(100), "ask": Decimal(100)},
+         {"bid": Decimal("100.01"), "ask": Decimal(100)}),
         ("COLLAR", {**HUNDRED, "limit_price": Decimal(101)},
          {**HUNDRED, "limit_price": Decimal("101.01")}),
         ("COLLAR", {**HUNDRED, "limit_price": Decimal(99)},

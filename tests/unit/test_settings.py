@@ -76,7 +76,9 @@ def test_a_missing_file_is_refused(home: dict[str, str], tmp_path: Path) -> None
 
 
 def test_a_wrong_variable_is_refused_by_its_name(home: dict[str, str]) -> None:
-    assert refusal(home | {"OPENBELL_MODE": "live"}).startswith("environment variable OPENBELL_MODE")
+    assert refusal(home | {"OPENBELL_MODE": "live"}).startswith(
+        "environment variable OPENBELL_MODE"
+    )
 
 
 def write_running_set(home: dict[str, str], pid: int) -> None:
