@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.support.sandbox import BEFORE_OPEN, CONIDS, RunningSandbox
+from tests.support.sandbox import CONIDS, RunningSandbox
 
 AAPL = CONIDS["AAPL"]
 FIELDS = "31,55,70,71,84,85,86,87,88,6509,7295,7741,7762"

@@ -43,7 +43,8 @@ def test_a_strategy_that_was_changed_meanwhile_sends_nothing(stack: Stack) -> No
 def test_a_worker_on_replayed_time_does_not_start_before_a_server_without_proof(
     stack: Stack,
 ) -> None:
-    environment = stack.environment | {"OPENBELL_SANDBOX_SECRET": "another secret"}
+    other = "of another home"
+    environment = stack.environment | {"OPENBELL_SANDBOX_SECRET": other}
     command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", "orders"]
     ended = subprocess.run(
         command, cwd=PROJECT_ROOT, env=os.environ | environment, capture_output=True, text=True,

@@ -73,7 +73,7 @@ def test_the_results_of_all_nine_steps_are_readable_json_in_redis(stack: Stack) 
     ids = task_ids(row.run_id)
     assert len(ids) == 9
     for name, task_id in ids.items():
-        kept = json.loads(stack.redis.get(f"celery-task-meta-{task_id}"))
+        kept = json.loads(str(stack.redis.get(f"celery-task-meta-{task_id}")))
         assert (kept["name"], kept["status"]) == (name, "SUCCESS")
         assert kept["result"]["run_id"] == row.run_id
         assert len(json.dumps(kept["result"])) < 16 * 1024

@@ -207,7 +207,7 @@ def test_artifacts_that_never_arrive_cost_little_and_the_status_is_true(
 
 def test_a_server_that_refuses_is_left_alone_for_a_minute(clock: ManualClock) -> None:
     with Ports() as ports:
-        address = f"http://person:S3CRET@{HOST}:{ports.take()}"
+        address = f"http://person:S3CRET@{HOST}:{ports.take()}"  # pragma: allowlist secret
         tracking = MlflowTracking(address, "openbell", clock)
         with capture_logs() as events:
             notes = [tracking.start(run()).note, tracking.finish(full_record())]

@@ -52,7 +52,7 @@ class Peer:
         self._connection.sendall(response)
 
     def close(self) -> None:
-        self._connection.unwrap().close()
+        self._connection.close()
 
     def reset(self) -> None:
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_ONCE)

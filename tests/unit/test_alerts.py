@@ -11,7 +11,7 @@ from tests.support.hooks import Hook
 from worker.alerts import AppriseAlerts, ConsoleAlerts
 from worker.clock import monotonic
 
-SECRET = "T0SECRET"
+SECRET = "T0SECRET"  # pragma: allowlist secret
 # apprise's mail plugin still asks for it, and does without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 

@@ -69,7 +69,7 @@ def test_a_cancel_that_fails_was_asked_for_once(
 
 
 def test_a_cancel_needs_the_proof_too(conversation: Conversation) -> None:
-    conversation.secret = "another"
+    conversation.secret = "another"  # pragma: allowlist secret
     with pytest.raises(NotProved):
         conversation.trader.cancel(ACCOUNT, "602801486")
 

@@ -166,7 +166,7 @@ def test_the_workers_start_on_what_the_example_gives_them(given: dict[str, str],
     }
     settings = load_settings(environment)
     assert settings.mode == mode
-    password = "DU1234567"
+    password = "DU1234567"  # pragma: allowlist secret
     assert settings.journal_url == f"postgresql://openbell:{password}@postgres:5432/openbell"
     assert settings.store_address == "s3://openbell/store"
     assert settings.mlflow.s3_endpoint_url == "http://objects:8333"

@@ -17,7 +17,7 @@ from worker.store import open_store
 
 __all__ = ["valkey_server"]
 
-SECRET = "hunter2-the-password"
+SECRET = "hunter2-the-password"  # pragma: allowlist secret
 SETTINGS: dict[str, Any] = {
     "mode": "paper",
     "ibkr": {"account_id": "DU1234567"},

@@ -67,7 +67,9 @@ def test_a_wrong_file_is_refused_with_line_key_and_fix(
     file = tmp_path / "wrong.yaml"
     file.write_text(text)
     sentence = refusal(home | {"OPENBELL_CONFIG": str(file)})
-    assert str(file) in sentence and expected in sentence and "\n" not in sentence
+    assert str(file) in sentence
+    assert expected in sentence
+    assert "\n" not in sentence
 
 
 def test_a_missing_file_is_refused(home: dict[str, str], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def make_engine(url: str) -> Engine:
     except (ArgumentError, ImportError, ValueError):
         raise ConfigurationError(
             "OPENBELL_DATABASE_URL is no database's address; write "
-            "postgresql://user:password@host/name or sqlite:///path"
+            "postgresql://user:password@host/name or sqlite:///path"  # pragma: allowlist secret
         ) from None
     path = make_url(url).database
     if path:
