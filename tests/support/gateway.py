@@ -51,7 +51,7 @@ def make_gateway(
     limiter: NoPace | None = None,
 ) -> Gateway:
     """Close its client in the end: `close_gateway`."""
-    client = make_client(base_url, tls=tls or Tls(), timeout_seconds=timeout_seconds)
+    client = make_client(base_url, tls=tls or Tls(verify=False), timeout_seconds=timeout_seconds)
     retry = Retry("broker_read", policy, SystemClock().sleep)
     return Gateway(client, limiter or NoPace(), retry)
 

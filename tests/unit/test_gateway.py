@@ -190,7 +190,7 @@ def test_a_gateway_that_is_down_is_unreachable_by_its_address() -> None:
 def test_an_unknown_certificate_is_named_as_the_cause(tmp_path: Path) -> None:
     with (
         TlsServer(tmp_path, silent) as server,
-        open_gateway(server.base_url, policy=ONCE) as gateway,
+        open_gateway(server.base_url, policy=ONCE, tls=Tls()) as gateway,
     ):
         error = failure(lambda: gateway.get("/tickle"))
     assert type(error) is Unreachable

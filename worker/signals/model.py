@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import httpx
@@ -12,6 +11,7 @@ import structlog
 
 from worker.clock import monotonic
 from worker.errors import TemporaryError
+from worker.http import retry_after_seconds
 from worker.models.market import Bar, Quote
 from worker.models.signal import Signal
 from worker.signals.answer import RESPONSE_FORMAT, read_answer
@@ -114,7 +114,7 @@ class ModelAnalyst:
         if status in _BUSY or status >= 500:
             raise TemporaryError(
                 f"the model's endpoint answered {status}",
-                retry_after_seconds=_retry_after(response.headers),
+                retry_after_seconds=retry_after_seconds(response.headers),
             )
         if status != 200:
             raise Abstain(f"the model's endpoint answered {status}")
@@ -142,15 +142,3 @@ class ModelAnalyst:
             if key:
                 raw = raw.replace(key, b"***")
         return _KEY_LIKE.sub(b"***", raw)
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds, whichever form the header has; a date is measured from the answer's own."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - date).total_seconds())
-    except (ValueError, TypeError):
-        return None
