@@ -12,7 +12,7 @@ from tasks.end_run import end_run
 from worker.errors import ConfigurationError
 from worker.journal.runs import RunRow
 from worker.models.base import Value
-from worker.models.run import Run
+from worker.models.run import MAX_START_BYTES, Run
 from worker.models.strategy import Mode, Strategy
 from worker.runtime import Services, services
 
@@ -88,7 +88,13 @@ def new_run(s: Services, strategy: Strategy, slot: str, due_at: datetime, wishes
         )
     mode = s.mode_of(strategy, wishes.dry_run)
     parameters = {**strategy.parameters, **wishes.parameters}
-    return _run(strategy, slot, due_at, mode, symbols, parameters)
+    run = _run(strategy, slot, due_at, mode, symbols, parameters)
+    if run.size_bytes() > MAX_START_BYTES:
+        raise ConfigurationError(
+            f"strategy {strategy.name} and its parameters are {run.size_bytes()} bytes as JSON, at "
+            f"most {MAX_START_BYTES} may travel; shorten its description or its parameters"
+        )
+    return run
 
 
 def _run(

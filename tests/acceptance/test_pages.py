@@ -46,7 +46,7 @@ class Second:
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
     folder = tmp_path_factory.mktemp("up")
-    up = Program(folder, "up.py", "--sandbox", "--at", "2013-02-27T10:00:00")
+    up = Program(folder, "-m", "scripts.up", "--sandbox", "--at", "2013-02-27T10:00:00")
     try:
         up.wait_for(r"Ctrl-C")
         yield Second(folder / "home")

@@ -27,6 +27,7 @@ from worker.store import Store
 from worker.waiting import Wait
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 15.0
+SHOWN = Decimal("0.0001")  # the journal has the average exactly
 PREVIEW_PATIENCE = timedelta(seconds=60)
 
 
@@ -202,7 +203,7 @@ class OrderDesk(_Deciding):
             reason="; ".join(order.reasons) or line.reason,
             state=order.state,
             filled_quantity=order.filled_quantity,
-            average_price=order.average_price,
+            average_price=order.average_price and order.average_price.quantize(SHOWN),
             owned_after=owned,
         )
 
@@ -242,6 +243,7 @@ class PreviewDesk(_Deciding):
         except OpenbellError as error:
             return line.evolve(outcome="not previewed", reason=error.sentence)
         shown = preview.to_json()
+        shown["warnings"] = [warning[:100] for warning in preview.warnings[:1]]
         if preview.error:
             return line.evolve(
                 outcome="denied", reason=f"the broker would refuse: {preview.error}", preview=shown

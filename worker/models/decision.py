@@ -1,9 +1,13 @@
 """A risk decision: every check that was run, with its reason."""
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from worker.models.base import Value
+
+MAX_REASON = 160
 
 
 class Check(Value):
@@ -26,16 +30,23 @@ class Decision(Value):
         return tuple(check for check in self.checks if not check.passed)
 
 
+def _cut(text: object) -> object:
+    if isinstance(text, str) and len(text) > MAX_REASON:
+        return text[: MAX_REASON - 1] + "…"
+    return text
+
+
 class OrderLine(Value):
     """What became of one symbol in one run: the row a trader reads.
 
     outcome: placed (an order was sent; see `state`), denied, held (nothing to do),
-    previewed (dry run), not previewed, blocked.
+    previewed (dry run), not previewed, blocked. A long reason is cut; the checks in the store have
+    all of it.
     """
 
     symbol: str
     outcome: Literal["placed", "denied", "held", "previewed", "not previewed", "blocked"]
-    reason: str
+    reason: Annotated[str, BeforeValidator(_cut)]
     side: Literal["BUY", "SELL"] | None = None
     quantity: int | None = None
     limit_price: Decimal | None = None

@@ -12,6 +12,8 @@ from worker.models.signal import Signal
 from worker.models.strategy import Mode, Strategy
 
 MAX_JSON_BYTES = 16 * 1024
+# Of these a run may have used so many at its start: the rest is for what its steps find out.
+MAX_START_BYTES = 4 * 1024
 
 EndingCode = Literal[
     "closed", "expired", "held", "denied", "halted", "superseded",

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from worker.models.base import Utc, Value
 
-MAX_RATIONALE = 200
+MAX_RATIONALE = 160
 Side = Literal["BUY", "SELL", "HOLD"]
 
 

@@ -12,6 +12,8 @@ from pydantic import Field, StrictBool, field_validator, model_validator
 
 from worker.models.base import Duration, Number, Value
 
+# What a run says of each symbol travels with it, in at most 16 KB (`worker.models.run`).
+MAX_SYMBOLS = 10
 Mode = Literal["dry", "paper", "live"]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9. ]{0,11}$")]
 
@@ -114,7 +116,7 @@ class Strategy(Value):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     description: str = ""
     enabled: StrictBool = True
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=20)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=MAX_SYMBOLS)]
     schedule: Schedule = Schedule()
     when_closed: Literal["skip", "wait"] = "skip"
     market: MarketWindow = MarketWindow()
