@@ -30,6 +30,7 @@ class Said:
 class FakeGateway:
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.bodies: list[str] = []
         self.queries: list[dict[str, str]] = []
         self._answers: dict[str, list[Any]] = {}
         gateway = self
@@ -39,7 +40,8 @@ class FakeGateway:
             wbufsize = -1  # an answer goes out in one piece
 
             def do_GET(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                gateway.bodies.append(self.rfile.read(length).decode())
                 url = urlsplit(self.path)
                 said = gateway._said(f"{self.command} {url.path.removeprefix(BASE)}", url.query)
                 self.send_response(said.status)

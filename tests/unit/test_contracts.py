@@ -117,6 +117,7 @@ def test_trading_hours_are_the_liquid_ones(real: GatewayReader) -> None:
         {"20130227": None}, {"20130227": {}}, {"20130227": {"liquid_hours": None}},
         {"20130227": {"liquid_hours": ["09:30"]}},
         {"20130227": {"liquid_hours": [{"opening": 1361975400}]}},
+        {"20130227": {"liquid_hours": [{"closing": 1361998800}]}},
         {"20130227": {"liquid_hours": [{"opening": "?", "closing": "?"}]}},
         {"20130227": {"liquid_hours": [{"opening": 1361975400000, "closing": 1361998800000}]}},
     ],

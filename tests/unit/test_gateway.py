@@ -148,9 +148,21 @@ def test_a_read_is_repeated_until_it_answers(fake_gateway: FakeGateway) -> None:
 
 
 def test_a_read_by_post_is_repeated_and_has_a_body(fake_gateway: FakeGateway) -> None:
+    """A POST without one is answered 411."""
     fake_gateway.says("POST /tickle", said("", 500), {"session": "x"})
     with open_gateway(fake_gateway.base_url) as gateway:
         assert gateway.read("/tickle") == {"session": "x"}
+        gateway.read("/tickle", {"publish": True})
+    assert fake_gateway.bodies == ["{}", "{}", '{"publish":true}']
+
+
+def test_a_get_has_a_query_and_no_body(fake_gateway: FakeGateway) -> None:
+    fake_gateway.says("GET /x", {})
+    with open_gateway(fake_gateway.base_url) as gateway:
+        gateway.get("/x", conids="1,2", days=7)
+        gateway.get("/x")
+    assert fake_gateway.queries == [{"conids": "1,2", "days": "7"}, {}]
+    assert fake_gateway.bodies == ["", ""]
 
 
 def test_once_is_once(fake_gateway: FakeGateway) -> None:
