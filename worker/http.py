@@ -260,7 +260,8 @@ class _WatchedStream(_Stream):
         self._backend = backend
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._backend.before_write()
+        if buffer:  # the end of a request is an empty write
+            self._backend.before_write()
         super().write(buffer, timeout)
 
     def start_tls(
@@ -296,6 +297,8 @@ class _OneConnectionBackend(httpcore.NetworkBackend):
         return _WatchedStream(stream, self)
 
     def before_write(self) -> None:
-        if self.guard is not None and not self.written:
+        # Before each write, not the first alone: head and body go out one after the other, and a
+        # process that was stopped in between must not finish the request later.
+        if self.guard is not None:
             self.guard()
             self.written = True

@@ -25,7 +25,8 @@ def next_step(
     and that never reached Redis is left to that person. Published again only after 1, 2, 4 ...
     15 minutes while nothing begins.
     """
-    if row.status == "created" and not (row.slot.startswith("cron:") and _in_time(row, market_now)):
+    never_began = row.status == "created" and not steps
+    if never_began and not (row.slot.startswith("cron:") and _in_time(row, market_now)):
         return None
     if not _stands_still(row, steps, wall_now, lease):
         return None

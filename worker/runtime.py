@@ -280,7 +280,7 @@ class Services:
         limits = Limits.model_validate({name: getattr(risk, name) for name in Limits.model_fields})
         sources = Sources(
             self.reader, self.order_reads.live_orders, self.orders, StateBook(self.journal),
-            self.calendar, self.strategies.by_id,
+            self.calendar, self.strategies.by_id, self.settings.mode,
         )  # fmt: skip
         return Decisions(sources, limits, self.clock)
 

@@ -1,5 +1,6 @@
 """A journal with runs whose step 7 is running, and orders in whatever state a test needs."""
 
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -78,7 +79,14 @@ class Ledger:
 
     def intend(self, fence: Fence, position: int = 1000, **changes: Any) -> OrderRecord:
         intent = self.intent(fence, **changes)
-        return self.book.intend(fence, intent, line(intent), Decimal(position), CLOSES_AT)
+        held = self.lock()
+        return self.book.intend(fence, held, intent, line(intent), Decimal(position), CLOSES_AT)
+
+    def lock(self) -> Held:
+        """A lock of its own: writing an order down needs one that is held."""
+        held = self.locks.acquire(f"test:{uuid.uuid4()}", "test", 2, LEASE)
+        assert held is not None
+        return held
 
     def hold(self, holder: str = "someone", priority: int = 2) -> Held:
         held = self.locks.acquire(f"orders:{ACCOUNT}", holder, priority, LEASE)

@@ -29,7 +29,7 @@ from worker.models.order import (
 )  # fmt: skip
 from worker.models.run import Run
 from worker.models.signal import Signal
-from worker.models.strategy import Strategy
+from worker.models.strategy import Mode, Strategy
 from worker.orders.conversation import Conversation
 from worker.orders.following import Following
 from worker.orders.sending import Sending
@@ -177,6 +177,7 @@ class Trading:
         self.calendar = ExchangeCalendar("XNYS", WEEK, folder / "overrides.yaml")
         self.strategy = strategy(symbols=["AAPL"])
         self.current: Strategy | ConfigurationError | None = None
+        self.configured_mode: Mode = "paper"
         self.conversation = Conversation(ledger.locks, ACCOUNT, clock)
         self.following = Following(
             ledger.book, self.broker, self.broker, self.conversation, clock, self._alarm
@@ -199,7 +200,7 @@ class Trading:
     def decisions(self) -> Decisions:
         sources = Sources(
             self.broker, self.broker.live_orders, self.ledger.book, self.ledger.states,
-            self.calendar, self._strategy_now,
+            self.calendar, self._strategy_now, self.configured_mode,
         )  # fmt: skip
         return Decisions(sources, LIMITS, self.clock)
 

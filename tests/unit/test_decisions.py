@@ -38,7 +38,7 @@ def test_a_buy_is_sized_and_passes_every_check(trading: Trading) -> None:
     assert found.figures.to_json() == found.figures.evolve(
         owned=Decimal(0), working=Decimal(0), owned_by_all=Decimal(0), position=Decimal(100),
         selling=Decimal(0), session_opens_at=OPEN, session_closes_at=CLOSE,
-        strategy_is_current=True, trading_state="ACTIVE",
+        strategy_is_current=True, mode_agrees=True, trading_state="ACTIVE",
     ).to_json()  # fmt: skip
 
 
@@ -124,6 +124,26 @@ def test_an_order_of_unknown_fate_blocks_the_symbol(trading: Trading) -> None:
     assert f"BLOCKED: what became of order {order.intent.coid} is not known" in str(
         propose(trading).denial
     )
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_an_order_that_ended_here_and_works_there_blocks_its_symbol(
+    trading: Trading, side: Any
+) -> None:
+    trading.ledger.own(30)
+    order = trading.ledger.order("REJECTED", side=side, quantity=10)
+    trading.broker.lists(order, "Submitted")
+    coid = order.intent.coid
+    assert f"BLOCKED: order {coid} is REJECTED in the journal and works at the broker" in str(
+        propose(trading).denial
+    )
+    assert selling(trading) == (10 if side == "SELL" else 0)
+
+
+@pytest.mark.parametrize("status", ["Filled", "Cancelled", "Inactive"])
+def test_an_order_that_ended_on_both_sides_blocks_nothing(trading: Trading, status: str) -> None:
+    trading.broker.lists(trading.ledger.order("CANCELLED"), status)
+    assert propose(trading).denial is None
 
 
 # Sales of others

@@ -14,6 +14,7 @@ from worker.errors import LeaseLost, OpenbellError, PacingError, Refused, Tempor
 from worker.models.decision import OrderLine
 from worker.models.order import OrderRecord, SendResult
 from worker.models.run import Run
+from worker.risk.codes import Code
 from worker.waiting import Wait
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -51,10 +52,10 @@ def test_a_buy_is_written_down_sent_once_followed_and_reported(
         symbol="AAPL", outcome="placed", reason="It rises.", side="BUY", quantity=38,
         limit_price=Decimal("130.32"), coid=order.intent.coid, state="FILLED",
         filled_quantity=Decimal(38), average_price=Decimal("130.01"), owned_before=Decimal(0),
-        owned_after=Decimal(38), checks_run=22,
+        owned_after=Decimal(38), checks_run=len(Code),
     )  # fmt: skip
     kept = trading.store.get_json(str(line.checks_ref))
-    assert len(kept["checks"]) == 22
+    assert len(kept["checks"]) == len(Code)
     assert kept["order"]["quantity"] == "38"
 
 
@@ -166,6 +167,16 @@ def test_an_order_that_may_rest_is_left_once_the_broker_has_it(trading: Trading)
     assert report(trading, run).state == "WORKING"
 
 
+def test_a_resting_order_of_unknown_fate_is_not_left(trading: Trading) -> None:
+    trading.strategy = trading.strategy.evolve(order={"rest": True})
+    run = trading.begin(signal("AAPL"))
+    trading.broker.answers = [SendResult(kind="unknown", text="the answer was lost")]
+    desk = trading.order_desk()
+    desk.decide(run, "AAPL")
+    with pytest.raises(Wait):
+        desk.follow(run)
+
+
 def test_the_pauses_of_following_grow_to_a_quarter_of_a_minute(
     trading: Trading, clock: ManualClock
 ) -> None:
@@ -231,31 +242,15 @@ def test_a_broker_that_does_not_answer_decides_nothing(
 # A worker that is lost
 
 
-def test_an_order_whose_worker_was_lost_before_sending_is_sent_by_the_next_once(
-    trading: Trading,
-) -> None:
+def test_an_order_whose_worker_was_lost_before_sending_is_never_sent(trading: Trading) -> None:
+    """What it was decided on is gone: shares may have been sold by hand, the symbol blocked."""
     run = trading.begin(signal("AAPL"))
     trading.ledger.intend(trading.fence, quantity=38, limit_price=Decimal("130.32"))
-    newer = trading.ledger.take_over(trading.fence)
-    desk = trading.order_desk(newer)
-    assert desk.undecided(run) == []
-    for _ in range(2):
-        with pytest.raises(Wait):
-            desk.follow(run)
-    assert len(trading.broker.sent) == 1
-
-
-def test_an_order_that_was_left_behind_too_long_is_denied_unsent(
-    trading: Trading, clock: ManualClock
-) -> None:
-    run = trading.begin(signal("AAPL"))
-    trading.ledger.intend(trading.fence, quantity=38, limit_price=Decimal("130.32"))
-    clock.now = OPEN + timedelta(minutes=11)
     newer = trading.ledger.take_over(trading.fence)
     trading.order_desk(newer).follow(run)
     order = only_order(trading, run)
     assert (order.state, trading.broker.sent) == ("DENIED", [])
-    assert "SIGNAL_AGE" in order.reasons[0]
+    assert order.reasons == ("its worker was lost before it was sent; nothing was sent",)
     assert report(trading, run).outcome == "denied"
 
 
@@ -337,3 +332,43 @@ def test_a_sale_whose_shares_went_to_another_is_denied_with_the_reason(
     assert line.outcome == "denied"
     assert "only 0 shares" in line.reason
     assert trading.broker.sent == []
+
+
+def test_a_run_whose_mode_is_no_longer_configured_sends_nothing(trading: Trading) -> None:
+    run = trading.begin(signal("AAPL"))
+    trading.configured_mode = "dry"
+    trading.order_desk().decide(run, "AAPL")
+    assert trading.broker.sent == []
+    assert report(trading, run).checks_failed == ("MODE",)
+
+
+def test_a_conversation_that_was_lost_while_reading_writes_no_order_down(
+    trading: Trading, clock: ManualClock
+) -> None:
+    run = trading.begin(signal("AAPL"))
+    put = trading.store.put_json
+
+    def slow(value: Any) -> str:
+        clock.advance(31)
+        return put(value)
+
+    trading.store.put_json = slow  # type: ignore[method-assign]
+    with pytest.raises(Wait):
+        trading.order_desk().decide(run, "AAPL")
+    assert trading.broker.sent == []
+    assert list(trading.ledger.book.of_run(run.run_id)) == []
+
+
+def test_an_order_over_in_the_journal_and_alive_at_the_broker_blocks_its_symbol(
+    trading: Trading,
+) -> None:
+    first = trading.begin(signal("AAPL"))
+    trading.broker.answers = [SendResult(kind="refused", text="Order not confirmed")]
+    trading.order_desk().decide(first, "AAPL")
+    order = only_order(trading, first)
+    assert order.state == "REJECTED"
+    trading.broker.lists(order, "Submitted", quantity=Decimal(38), remaining_quantity=Decimal(38))
+    second = trading.begin(signal("AAPL"))
+    trading.order_desk().decide(second, "AAPL")
+    assert "BLOCKED" in report(trading, second).checks_failed
+    assert len(trading.broker.sent) == 1

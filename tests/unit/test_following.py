@@ -226,6 +226,13 @@ def test_a_lost_order_is_given_up_and_found_in_one_look(scene: Scene, clock: Man
     assert scene.history(order)[-2:] == ["UNKNOWN", "WORKING"]
 
 
+def test_an_order_of_unknown_fate_is_told_at_every_look(scene: Scene) -> None:
+    """Whoever made it so may have died before; whom it is told says it once."""
+    order = scene.ledger.order("UNKNOWN")
+    scene.settle(order)
+    assert scene.alarms == [order.intent.coid]
+
+
 # Cancelling what is overdue
 
 

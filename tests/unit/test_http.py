@@ -172,7 +172,7 @@ def test_a_connection_that_was_closed_after_the_answer_proves_nothing(tmp_path: 
 # One connection
 
 
-def test_the_guard_is_asked_once_directly_before_the_first_byte(tmp_path: Path) -> None:
+def test_the_guard_is_asked_directly_before_the_head_and_before_the_body(tmp_path: Path) -> None:
     seen: list[tuple[bool, bool]] = []
     with TlsServer(tmp_path, answering(OK, OK)) as server, one_connection(server) as connection:
         connection.client.post("proof", json={})
@@ -180,10 +180,28 @@ def test_the_guard_is_asked_once_directly_before_the_first_byte(tmp_path: Path) 
         connection.arm(lambda: seen.append((connection.written, server.handshakes == 1)))
         connection.client.post("order", json={"orders": [1]})
         assert connection.written
-        assert seen == [(False, True)]
+        assert seen == [(False, True), (True, True)]
         connection.close()
         (received,) = server.received
     assert received.count(b"POST /v1/api/") == 2
+
+
+def test_a_body_that_would_leave_too_late_never_leaves(tmp_path: Path) -> None:
+    """A process that is stopped between head and body must not finish the request later."""
+    answers = iter([True, False])
+
+    def guard() -> None:
+        if not next(answers):
+            raise InterruptedError
+
+    with TlsServer(tmp_path, answering(OK, OK)) as server, one_connection(server) as connection:
+        connection.client.post("proof", json={})
+        connection.arm(guard)
+        with pytest.raises(InterruptedError):
+            connection.client.post("order", json={"orders": [1]})
+        assert connection.written
+        connection.close()
+        assert b'"orders"' not in b"".join(server.received)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["a new connection", "a used connection"])

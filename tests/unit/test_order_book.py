@@ -152,7 +152,7 @@ def test_a_step_that_is_anothers_by_now_writes_nothing(ledger: Ledger, change: C
     with pytest.raises(LeaseLost):
         ledger.book.decide(fence, "AAPL", "entry", HELD)
     with pytest.raises(LeaseLost):
-        ledger.book.intend(fence, ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
+        ledger.book.intend(fence, ledger.lock(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
     assert ledger.book.of_run(real.run_id) == []
     assert ledger.book.lines(real.run_id) == {}
 
@@ -165,7 +165,7 @@ def test_a_run_that_is_over_writes_nothing(ledger: Ledger, change: Change) -> No
         ledger.book.decide(fence, "AAPL", "entry", HELD)
     assert type(raised.value) is Refused
     with pytest.raises(Refused):
-        ledger.book.intend(fence, ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
+        ledger.book.intend(fence, ledger.lock(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
     assert ledger.book.of_run(real.run_id) == []
 
 

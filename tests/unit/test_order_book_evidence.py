@@ -96,9 +96,12 @@ def test_no_share_and_no_cent_is_lost_in_the_sums(
     assert abs(found.average_price * found.filled_quantity - worth) < Decimal("1e-15")
 
 
-def test_a_fill_is_found_by_our_id_before_the_brokers_is_known(ledger: Ledger) -> None:
+@pytest.mark.parametrize("broker_order_id", ["777", None])
+def test_a_fill_is_found_by_our_id_before_the_brokers_is_known(
+    ledger: Ledger, broker_order_id: str | None
+) -> None:
     order = ledger.order("UNKNOWN")
-    assert ledger.fill(order.intent.coid, 4, broker_order_id="777")
+    assert ledger.fill(order.intent.coid, 4, broker_order_id=broker_order_id)
     assert ledger.book.owned(1, "AAPL") == 4
 
 

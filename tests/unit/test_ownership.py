@@ -53,7 +53,7 @@ def test_accounts_are_kept_apart(ledger: Ledger, clock: ManualClock) -> None:
     other = OrderBook(ledger.journal, clock, OTHER)
     fence = ledger.begin_run()
     intent = ledger.intent(fence, account_id=OTHER)
-    order = other.intend(fence, intent, line(intent), Decimal(0), CLOSES_AT)
+    order = other.intend(fence, ledger.lock(), intent, line(intent), Decimal(0), CLOSES_AT)
     assert (other.owned(1, "AAPL"), other.working(1, "AAPL")) == (0, 10)
     assert (ledger.book.owned(1, "AAPL"), ledger.book.working(1, "AAPL")) == (30, 0)
     assert other.open_orders() == [order]

@@ -266,3 +266,19 @@ def test_without_redis_a_shared_value_is_read_each_time(
     calls, read = reading({"x": 1})
     assert [limiter.shared("a", 5, read) for _ in range(2)] == [{"x": 1}] * 2
     assert calls == [2]
+
+
+def test_those_that_ask_at_once_share_one_read(
+    limiter: RedisLimiter, valkey_server: ValkeyServer
+) -> None:
+    others = [limiter, a_limiter(valkey_server), a_limiter(valkey_server)]
+    calls: list[int] = []
+
+    def slow() -> Any:
+        calls.append(1)
+        SystemClock().sleep(0.3)
+        return {"x": len(calls)}
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda each: each.shared("a", 5, slow), others))
+    assert found == [{"x": 1}] * 3

@@ -86,3 +86,24 @@ def test_a_resting_order_is_read_but_never_cancelled(
     assert trading.broker.cancelled == []
     trading.broker.fills_all(order)
     assert reconciling.once()["moved"] == 1
+
+
+def test_an_order_that_its_run_did_not_cancel_in_time_is_cancelled_here(
+    trading: Trading, ledger: Ledger, reconciling: Reconciling, clock: ManualClock
+) -> None:
+    """The run goes on, but nobody works on it: a queue may have no worker."""
+    order = ledger.order("WORKING")
+    clock.advance(359.9)
+    assert reconciling.once() == {"open": 0, "moved": 0}
+    clock.advance(0.1)
+    assert reconciling.once() == {"open": 1, "moved": 0}
+    assert trading.broker.cancelled == [order.broker_order_id]
+
+
+def test_an_order_without_a_run_is_followed(
+    trading: Trading, ledger: Ledger, reconciling: Reconciling
+) -> None:
+    order = ledger.order("WORKING")
+    ledger.runs.find = lambda run_id: None  # type: ignore[method-assign]
+    trading.broker.fills_all(order)
+    assert reconciling.once() == {"open": 1, "moved": 1}

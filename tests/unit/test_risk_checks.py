@@ -58,6 +58,7 @@ GOOD: dict[str, Any] = {
     "session_opens_at": NOW - 120 * SECOND,
     "session_closes_at": NOW + 6 * 3600 * SECOND,
     "strategy_is_current": True,
+    "mode_agrees": True,
     "trading_state": "ACTIVE",
 }
 NAMED = set(Figures.model_fields) - {"now", "contract", "quote", "signal"}
@@ -84,6 +85,7 @@ NEEDS: dict[Code, set[str]] = {
     Code.SHORT: set(),
     Code.BLOCKED: set(),
     Code.STRATEGY: {"strategy_is_current"},
+    Code.MODE: {"mode_agrees"},
     Code.TRADING_STATE: {"trading_state"},
 }
 NEEDS_TO_SELL = {
@@ -360,6 +362,10 @@ HUNDRED = {"bid": Decimal(100), "ask": Decimal(100), "last": Decimal(100)}
             {"strategy_is_current": None}, "STRATEGY",
             "the strategy was disabled or changed since the run began, or cannot be read",
         ),
+        (
+            {"mode_agrees": False}, "MODE",
+            "the configuration's mode is no longer the one the run was started for",
+        ),
         ({"trading_state": "HALTED"}, "TRADING_STATE", "trading is HALTED"),
         ({"trading_state": "REDUCING"}, "TRADING_STATE", "trading is REDUCING"),
         ({"trading_state": None}, "TRADING_STATE", "the trading state cannot be read"),
@@ -383,6 +389,13 @@ def test_no_shares_or_fewer_are_no_order(order: dict[str, Any], quantity: str) -
     denied = denials(**(order | {"quantity": Decimal(quantity)}))
     assert denied["FRACTION"] == f"{quantity} is not a positive number of whole shares"
     assert "is no order" in denied["ORDER_VALUE"]
+
+
+@pytest.mark.parametrize("price", ["0", "-1.00"])
+def test_no_price_or_less_is_no_price(price: str) -> None:
+    assert (
+        denials(limit_price=Decimal(price))["TICK"] == f"a limit of {price} is not in whole cents"
+    )
 
 
 def test_every_reason_is_kept() -> None:

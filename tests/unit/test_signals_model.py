@@ -16,7 +16,7 @@ from tests.support.market import NOW, bars, quote
 from tests.support.store import MemoryStore
 from worker.errors import ConfigurationError
 from worker.market.indicators import indicators_of
-from worker.models.signal import Signal
+from worker.models.signal import MAX_RATIONALE, Signal
 from worker.retry import Retry, RetryPolicy
 from worker.settings import PROJECT_ROOT
 from worker.signals.model import ModelAnalyst
@@ -231,7 +231,7 @@ def test_a_long_rationale_is_cut_and_cleaned_and_kept_whole(
 ) -> None:
     asked = asking(completion(GOOD | {"rationale": "up\n\x1b[31m " + "x" * 300}))
     found = asked.analyse()
-    assert found.rationale == "up [31m " + "x" * 191 + "…"
+    assert found.rationale == "up [31m " + "x" * (MAX_RATIONALE - 9) + "…"
     assert b"x" * 300 in asked.store.get(found.answer_ref or "")
 
 

@@ -110,7 +110,10 @@ def test_whatever_is_known_there_is_one_order_within_its_size_or_a_reason(
 def test_a_target_counts_what_is_owned_and_what_is_on_order() -> None:
     assert sized(owned=20) == order("BUY", 18, "130.32")
     assert sized(owned=20, working=10) == order("BUY", 8, "130.32")
-    assert sized(owned=40, working=-20) == order("BUY", 18, "130.32")
+
+
+def test_nothing_is_bought_while_a_sale_of_its_own_works() -> None:
+    assert sized(owned=40, working=-20) == "a sale of its own is still working"
 
 
 @pytest.mark.parametrize(("owned", "working"), [(38, 0), (0, 38), (39, 0), (100, 0), (20, 18)])
@@ -125,6 +128,9 @@ def test_a_second_buy_is_not_set_off_by_a_price_that_moved_a_little() -> None:
     assert "reached" in str(sized(owned=35))
     assert sized(owned=34) == order("BUY", 4, "130.32")
     assert "reached" in str(sized(owned=0, working=35))
+    forty = Sizing(value_usd=Decimal("130.32") * 40)
+    assert "reached" in str(sized(owned=36, sizing=forty))
+    assert sized(owned=35, sizing=forty) == order("BUY", 5, "130.32")
 
 
 def test_a_fixed_quantity_is_topped_up_to_the_last_share() -> None:

@@ -5,6 +5,7 @@ import resource
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -75,19 +76,21 @@ def test_what_is_no_reference_touches_no_file(store: FolderStore, ref: str) -> N
         store.get(ref)
 
 
-@pytest.fixture
+@contextmanager
 def only_short_files() -> Iterator[None]:
-    """Writes end in the midst of a file, as on a full disk."""
+    """Writes end in the midst of a file, as on a full disk. No longer than needed: pytest itself
+    may be writing to a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_write_that_ends_half_way_leaves_nothing_behind(
-    store: FolderStore, folder: Path, only_short_files: None
-) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be written: File too large"):
+def test_a_write_that_ends_half_way_leaves_nothing_behind(store: FolderStore, folder: Path) -> None:
+    too_large = pytest.raises(ConfigurationError, match="cannot be written: File too large")
+    with too_large, only_short_files():
         store.put(bytes(1000))
     assert files(folder) == []
 

@@ -17,7 +17,7 @@ from worker.models.market import Contract, Position, Quote
 from worker.models.order import BrokerOrder, LiveOrders, OrderIntent
 from worker.models.run import Run
 from worker.models.signal import Signal
-from worker.models.strategy import Strategy
+from worker.models.strategy import Mode, Strategy
 from worker.risk.checks import check
 from worker.risk.codes import Code
 from worker.risk.figures import Figures, Limits, SizedOrder, TradingState
@@ -30,7 +30,7 @@ OVER = frozenset({"Filled", "Cancelled", "Inactive"})
 # What may have changed between the decision and the first byte, or since a worker was lost.
 LAST_LOOK = frozenset(
     {Code.QUOTE, Code.DATA_RIGHTS, Code.TRADABLE, Code.SPREAD, Code.COLLAR, Code.SESSION,
-     Code.SIGNAL_AGE, Code.DRIFT, Code.STRATEGY, Code.TRADING_STATE}
+     Code.SIGNAL_AGE, Code.DRIFT, Code.STRATEGY, Code.MODE, Code.TRADING_STATE}
 )  # fmt: skip
 
 
@@ -74,6 +74,7 @@ class Sources:
     states: StateBook
     calendar: ExchangeCalendar
     strategy_now: Callable[[int], Strategy]
+    configured_mode: Mode
 
 
 class Decisions:
@@ -81,6 +82,7 @@ class Decisions:
         self._market, self._live_orders = sources.market, sources.live_orders
         self._orders, self._states = sources.orders, sources.states
         self._calendar, self._strategy_now = sources.calendar, sources.strategy_now
+        self._configured_mode = sources.configured_mode
         self._limits, self._clock = limits, clock
         self._live: tuple[datetime, LiveOrders] | None = None
 
@@ -140,7 +142,7 @@ class Decisions:
             owned_by_all=self._orders.owned_by_all(symbol),
             position=held,
             selling=None if foreign is None else self._orders.selling(symbol) + foreign,
-            blocked_by=self._orders.blocked_by(symbol),
+            blocked_by=self._orders.blocked_by(symbol) or self._contradiction(contract),
         )
 
     def _now(self, run: Run, signal: Signal, contract: Contract, quote: Quote) -> Figures:
@@ -154,6 +156,7 @@ class Decisions:
             session_opens_at=hours.opens_at if hours else None,
             session_closes_at=hours.closes_at if hours else None,
             strategy_is_current=self._is_current(run.strategy),
+            mode_agrees=run.mode in ("dry", self._configured_mode),
             trading_state=self._state(run.strategy.id),
         )
 
@@ -178,7 +181,18 @@ class Decisions:
     def _is_foreign(self, row: BrokerOrder, contract: Contract) -> bool:
         if row.conid != contract.conid or row.side != "SELL" or row.status in OVER:
             return False
-        return row.coid is None or self._orders.find(row.coid) is None
+        known = self._orders.find(row.coid) if row.coid else None
+        return known is None or known.done
+
+    def _contradiction(self, contract: Contract) -> str | None:
+        """An order that works at the broker though the journal has seen its end."""
+        for row in self._listed().orders:
+            if row.conid != contract.conid or row.status in OVER or not row.coid:
+                continue
+            known = self._orders.find(row.coid)
+            if known is not None and known.done:
+                return f"order {row.coid} is {known.state} in the journal and works at the broker"
+        return None
 
     def _is_current(self, strategy: Strategy) -> bool | None:
         try:

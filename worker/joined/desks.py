@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Protocol
 
 from worker.clock import Clock
@@ -132,7 +131,9 @@ class OrderDesk(_Deciding):
         intent = self._intent(run, symbol, proposal)
         placed = line.evolve(outcome="placed", reason=proposal.signal.rationale, coid=intent.coid)
         try:
-            order = self._orders.intend(self._fence, intent, placed, *_position_and_close(figures))
+            order = self._orders.intend(
+                self._fence, lock, intent, placed, *_position_and_close(figures)
+            )
         except LeaseLost as lost:
             raise self._conversation.come_back(lost.sentence) from None
         except Refused as refusal:
@@ -147,7 +148,7 @@ class OrderDesk(_Deciding):
             raise self._conversation.come_back(lost.sentence) from None
 
     def follow(self, run: Run) -> None:
-        self._send_left_behind(run)
+        self._deny_left_behind(run)
         open_orders = self._open(run)
         if not open_orders:
             return
@@ -166,12 +167,13 @@ class OrderDesk(_Deciding):
             if symbol in lines
         )
 
-    def _send_left_behind(self, run: Run) -> None:
-        """An order that was written down when its worker was lost: sent now, or never."""
+    def _deny_left_behind(self, run: Run) -> None:
+        """An order that was written down and not sent when its worker was lost is not sent late:
+        what it was decided on is gone."""
+        why = "its worker was lost before it was sent; nothing was sent"
         for order in self._orders.of_run(run.run_id):
             if order.state == "INTENDED":
-                with self._conversation.hold_or_wait(run.run_id, "order") as lock:
-                    self._send(lock, order, partial(self._decisions.last_look, run, order.intent))
+                self._orders.settle(order.intent.coid, "INTENDED", "DENIED", why, reasons=[why])
 
     def _open(self, run: Run) -> list[OrderRecord]:
         """What must be followed: a resting order is not, once the broker has it."""

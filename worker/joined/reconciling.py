@@ -1,10 +1,13 @@
 """Open orders whose runs follow them no longer."""
 
+from datetime import timedelta
+
 from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
 from worker.models.order import OrderRecord
 from worker.orders.following import Following
 
+A_RUNS_OWN_TIME = timedelta(minutes=1)
 FOLLOWED_BY_ITS_RUN = frozenset({"created", "queued"})
 
 
@@ -26,5 +29,7 @@ class Reconciling:
         return {"open": len(left), "moved": moved}
 
     def _is_left(self, order: OrderRecord) -> bool:
+        if self._following.is_overdue(order, by=A_RUNS_OWN_TIME):
+            return True  # its run should have cancelled it by now
         row = self._runs.find(order.intent.run_id)
         return row is None or row.status not in FOLLOWED_BY_ITS_RUN or row.cancelled

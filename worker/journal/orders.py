@@ -44,6 +44,7 @@ class OrderBook:
     def intend(
         self,
         fence: Fence,
+        lock: Held,
         intent: OrderIntent,
         line: OrderLine,
         position: Decimal,
@@ -58,6 +59,8 @@ class OrderBook:
         try:
             with self._journal.write() as connection:
                 _require_fence(connection, fence)
+                if not is_held(connection, lock, self._clock.wall_now()):
+                    raise LeaseLost("the conversation is another's by now: what was read is old")
                 if intent.side == "SELL":
                     self._require_free(connection, intent, position)
                 connection.execute(insert(orders).values(**row))

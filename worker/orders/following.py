@@ -34,6 +34,9 @@ class Following:
         """Read the broker's orders and trades once, and move what they prove; how many moved."""
         for order in orders:
             self._give_up_lost(order)
+            if order.state == "UNKNOWN":
+                # Whoever made it so may have died before a person was told.
+                self._alarm(order, "; ".join(order.reasons) or "its fate is not known")
         sent = [order for order in orders if order.state not in ("INTENDED", "DENIED")]
         if not sent:
             return 0
@@ -44,7 +47,7 @@ class Following:
     def cancel_overdue(self, orders: Sequence[OrderRecord]) -> None:
         """Ask once for each entry that has not filled in time; later reads show what came of it."""
         for order in orders:
-            if self._overdue(order):
+            if self.is_overdue(order):
                 self.cancel(order, f"not filled within {order.intent.good_for_seconds} s")
 
     def cancel(self, order: OrderRecord, cause: str) -> None:
@@ -85,13 +88,14 @@ class Following:
         if self._book.settle(order.intent.coid, "SENDING", "UNKNOWN", cause, reasons=[cause]):
             self._alarm(order, cause)
 
-    def _overdue(self, order: OrderRecord) -> bool:
+    def is_overdue(self, order: OrderRecord, by: timedelta = timedelta()) -> bool:
+        """Has it stood at the broker longer than it is good for, and may be asked to cancel?"""
         if order.state not in ("WORKING", "PARTIAL") or order.intent.rest:
             return False
         if order.acknowledged_at is None:
             return False
         good_for = timedelta(seconds=order.intent.good_for_seconds)
-        if self._clock.market_now() < order.acknowledged_at + good_for:
+        if self._clock.market_now() < order.acknowledged_at + good_for + by:
             return False
         asked = order.cancel_requested_at
         return asked is None or self._clock.wall_now() > asked + ASK_TO_CANCEL_AGAIN

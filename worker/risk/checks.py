@@ -238,6 +238,13 @@ def current_strategy(order: SizedOrder, figures: Figures, limits: Limits) -> str
     return "the strategy was disabled or changed since the run began, or cannot be read"
 
 
+@_denies(Code.MODE)
+def current_mode(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
+    if figures.mode_agrees is True:
+        return None
+    return "the configuration's mode is no longer the one the run was started for"
+
+
 @_denies(Code.TRADING_STATE)
 def active(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
     state = figures.trading_state

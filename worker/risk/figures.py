@@ -40,6 +40,7 @@ class Figures(Value):
     session_opens_at: Utc | None = None
     session_closes_at: Utc | None = None
     strategy_is_current: bool | None = None
+    mode_agrees: bool | None = None
     trading_state: TradingState | None = None
 
 

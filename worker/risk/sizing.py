@@ -38,6 +38,8 @@ def size(
         if owned + working <= 0:
             raise CannotSize("the strategy owns nothing to sell")
         return SizedOrder(side="SELL", quantity=owned + working, limit_price=limit)
+    if working < 0:
+        raise CannotSize("a sale of its own is still working")
     target = _target(sizing, limit)
     missing = target - owned - working
     noise = target * WORTH_TOPPING_UP if owned + working > 0 and sizing.quantity is None else 0
