@@ -106,7 +106,7 @@ def test_show_tells_the_whole_story(stack: Stack, paper_run: str) -> None:
     aapl, googl = story["by_symbol"][:2]
     [order] = stack.orders(paper_run)
     assert aapl["signal"]["rationale"].endswith("a test says so")
-    assert len(aapl["checks"]) == 22
+    assert len(aapl["checks"]) == 23
     assert all(check["passed"] for check in aapl["checks"])
     assert (aapl["order"]["coid"], aapl["order"]["state"]) == (order.intent.coid, "FILLED")
     assert [event["state"] for event in aapl["order"]["events"]][:2] == ["INTENDED", "SENDING"]
@@ -128,7 +128,7 @@ def test_show_tells_the_whole_story(stack: Stack, paper_run: str) -> None:
 def test_show_is_a_page_for_a_person(stack: Stack, paper_run: str) -> None:
     said = openbell("runs", "show", paper_run)
     assert (said.code, said.err) == (0, "")
-    for part in ("momentum: done, paper", "Checks", "all 22 passed", "Order AAPL", "FILLED",
+    for part in ("momentum: done, paper", "Checks", "all 23 passed", "Order AAPL", "FILLED",
                  "Where to look further", "celery -A worker result", "key:paper"):  # fmt: skip
         assert part in said.out
     assert ACCOUNT not in said.out

@@ -169,6 +169,23 @@ def test_a_run_that_is_over_writes_nothing(ledger: Ledger, change: Change) -> No
     assert ledger.book.of_run(real.run_id) == []
 
 
+def test_without_the_conversation_nothing_is_written_down(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    """What was read for the decision may be old: another conversation went on meanwhile."""
+    fence = ledger.begin_run()
+    intent = ledger.intent(fence)
+    released = ledger.hold("first")
+    ledger.locks.release(released)
+    expired = ledger.hold("second")
+    clock.advance(30.001)
+    for lock in (released, expired):
+        with pytest.raises(LeaseLost):
+            ledger.book.intend(fence, lock, intent, HELD, Decimal(0), CLOSES_AT)
+    assert ledger.book.of_run(fence.run_id) == []
+    assert ledger.book.lines(fence.run_id) == {}
+
+
 # Sales reserve their shares
 
 
