@@ -4,6 +4,11 @@ from worker.errors import ConfigurationError
 from worker.models.strategy import Mode
 
 
+def still_allowed(mode: Mode, configured: Mode) -> bool:
+    """Whether a run that was started in `mode` may go on under today's configuration."""
+    return mode in ("dry", configured)
+
+
 def mode_of(configured: Mode, strategy_is_dry: bool, dry_run_wish: bool | None) -> Mode:
     """The run's mode.
 

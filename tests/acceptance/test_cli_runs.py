@@ -15,11 +15,10 @@ from scripts.consumers import beats, every_queue
 from tasks.chain import task_ids
 from tests.support.cli import Said, openbell, openbell_process
 from tests.support.sandbox import ACCOUNT
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 from worker.clock import monotonic
 
 STACK = {"strategies": [STRATEGY]}
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 HOLD = BUY | {"signal": "HOLD"}
 PATIENCE_SECONDS = 60.0
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 ONE = STRATEGY | {"symbols": ["MSFT"]}
 STACK: dict[str, Any] = {
     "strategies": [ONE],
@@ -32,15 +31,9 @@ def answer(path: str, status: int, body: str, **more: Any) -> dict[str, Any]:
     return {"action": "answer", "path": path, "status": status, "body": body, "times": 1000, **more}
 
 
-def failed(stack: Stack, run_id: str) -> tuple[str | None, str | None, str | None]:
-    row = stack.wait_closed(run_id)
-    stack.wait_step(run_id, 9, "done")
-    return row.outcome, row.failed_step, row.reason
-
-
 def test_a_step_that_the_broker_refuses_fails_the_run_with_its_words(stack: Stack) -> None:
     stack.sandbox.faults(answer("/iserver/marketdata/history", 400, '{"error": "bad period"}'))
-    assert failed(stack, stack.trigger()) == (
+    assert stack.failed(stack.trigger()) == (
         "failed", "fetch_market_data",
         "fetch_market_data: the gateway refused /iserver/marketdata/history with 400 bad period",
     )  # fmt: skip
@@ -48,7 +41,7 @@ def test_a_step_that_the_broker_refuses_fails_the_run_with_its_words(stack: Stac
 
 def test_a_step_that_stays_unanswered_is_given_up_after_its_attempts(stack: Stack) -> None:
     stack.sandbox.faults(answer("/iserver/marketdata/history", 503, '{"error": "busy"}'))
-    outcome, step, reason = failed(stack, stack.trigger())
+    outcome, step, reason = stack.failed(stack.trigger())
     assert (outcome, step) == ("failed", "fetch_market_data")
     assert (reason or "").startswith("fetch_market_data: given up after 2 attempts: the gateway")
 
@@ -66,14 +59,14 @@ def test_a_gateway_that_is_none_fails_the_run_at_the_login_step(
     stack: Stack, fault: dict[str, Any], words: str
 ) -> None:
     stack.sandbox.faults(fault)
-    outcome, step, reason = failed(stack, stack.trigger())
+    outcome, step, reason = stack.failed(stack.trigger())
     assert (outcome, step) == ("failed", "check_ibkr_auth")
     assert words in (reason or "")
 
 
 def test_a_competing_session_fails_the_run_and_is_not_fought(stack: Stack) -> None:
     stack.sandbox.session(competing=True)
-    outcome, step, reason = failed(stack, stack.trigger())
+    outcome, step, reason = stack.failed(stack.trigger())
     assert (outcome, step) == ("failed", "check_ibkr_auth")
     assert "another program holds the brokerage session" in (reason or "")
     assert stack.sandbox.control("session")["competing"] is True

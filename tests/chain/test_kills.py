@@ -4,9 +4,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 WISHES: dict[str, Any] = {
     "strategies": [STRATEGY | {"symbols": ["MSFT"]}],
     "queues": {
@@ -19,12 +18,6 @@ IMPATIENT = WISHES | {
         "OPENBELL_QUEUES__HARD_LIMIT_AFTER": "1s",
     }
 }
-
-
-def failed(stack: Stack, run_id: str) -> tuple[str | None, str | None, str | None]:
-    row = stack.wait_closed(run_id)
-    stack.wait_step(run_id, 9, "done")
-    return row.outcome, row.failed_step, row.reason
 
 
 def test_a_killed_child_loses_nothing_and_sends_nothing_twice(
@@ -47,7 +40,7 @@ def test_a_step_past_its_soft_limit_fails_the_run(start_stack: Callable[..., Sta
     stack = start_stack(**IMPATIENT)
     stack.sandbox.analyst({"MSFT": BUY})
     stack.sandbox.faults({"action": "delay", "seconds": 9, "path": "/iserver/account/orders"})
-    outcome, step, reason = failed(stack, stack.trigger())
+    outcome, step, reason = stack.failed(stack.trigger())
     assert (outcome, step) == ("failed", "place_orders")
     assert "SoftTimeLimitExceeded" in (reason or "")
 
@@ -61,7 +54,7 @@ def test_a_step_killed_at_its_hard_limit_fails_the_run_and_cleanup_happens(
     run_id = stack.trigger()
     stack.wait_step(run_id, 7, "running")
     stack.pool_child("orders").send_signal(signal.SIGSTOP)
-    assert failed(stack, run_id) == (
+    assert stack.failed(run_id) == (
         "failed", "place_orders",
         "place_orders: its worker was lost or it ran into its time limit",
     )  # fmt: skip

@@ -4,10 +4,9 @@ import os
 import subprocess
 import sys
 
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 from worker.settings import PROJECT_ROOT
 
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 SELL = BUY | {"signal": "SELL"}
 FIRST = STRATEGY | {"symbols": ["MSFT"], "sizing": {"method": "fixed_quantity", "quantity": 30}}
 SECOND = FIRST | {"id": 2, "name": "second"}

@@ -2,10 +2,9 @@
 
 import json
 
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 
 STACK = {"strategies": [STRATEGY]}
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 SELL = BUY | {"signal": "SELL"}
 HOLD = BUY | {"signal": "HOLD"}
 

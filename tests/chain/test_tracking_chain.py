@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from scripts.parts.ports import Ports
 from tests.support.mlflow_server import MlflowServer
-from tests.support.stack import STRATEGY, Stack
+from tests.support.stack import BUY, STRATEGY, Stack
 
-BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 ONE = STRATEGY | {"symbols": ["MSFT"]}
 
 

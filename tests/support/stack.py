@@ -32,6 +32,8 @@ from worker.settings import PROJECT_ROOT
 QUEUES = {"io,wait": ("threads", 8), "orders,upkeep,session": ("prefork", 2)}
 PATIENCE_SECONDS = 60.0
 _DATABASES = itertools.count()
+# What a test may have the scripted analyst say.
+BUY = {"signal": "BUY", "confidence": 0.9, "rationale": "a test says so"}
 STRATEGY: dict[str, Any] = {
     "id": 1,
     "name": "momentum",
@@ -205,6 +207,12 @@ class Stack:
             lambda: self.story(run_id),
         )
         return self.services.runs.get(run_id)
+
+    def failed(self, run_id: str) -> tuple[str | None, str | None, str | None]:
+        """How the run ended, at which step, and why; its last step is done."""
+        row = self.wait_closed(run_id)
+        self.wait_step(run_id, 9, "done")
+        return row.outcome, row.failed_step, row.reason
 
     def step(self, run_id: str, number: int) -> StepRow | None:
         return next((row for row in self.services.steps.of(run_id) if row.number == number), None)

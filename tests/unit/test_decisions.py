@@ -286,10 +286,16 @@ def written(trading: Trading, run: Run) -> OrderIntent:
     return order.intent
 
 
+def look(trading: Trading, run: Run, intent: OrderIntent) -> str | None:
+    """A last look with the quote of this moment."""
+    (quote,) = trading.broker.quotes([trading.broker.contract(intent.symbol)])
+    return trading.decisions.last_look(run, intent, quote)
+
+
 def test_a_last_look_finds_nothing_against_a_good_order(trading: Trading) -> None:
     run = trading.begin(signal("AAPL"))
     intent = written(trading, run)
-    assert trading.decisions.last_look(run, intent) is None
+    assert look(trading, run, intent) is None
 
 
 @pytest.mark.parametrize(("change", "code"), CHANGES)
@@ -299,7 +305,7 @@ def test_a_last_look_stops_an_order_that_was_written_down(
     run = trading.begin(signal("AAPL"))
     intent = written(trading, run)
     change(trading)
-    found = str(trading.decisions.last_look(run, intent))
+    found = str(look(trading, run, intent))
     assert f"{code}: " in found
     told = {part.split(":")[0] for part in found.split("; ")}
     assert told <= {each.value for each in LAST_LOOK}
@@ -310,7 +316,7 @@ def test_a_last_look_stops_an_order_whose_collar_the_market_left(trading: Tradin
     intent = written(trading, run)
     lower = PRICE * Decimal("0.99")
     trading.broker.quote = {"bid": lower, "ask": lower, "last": lower}
-    assert "COLLAR" in str(trading.decisions.last_look(run, intent))
+    assert "COLLAR" in str(look(trading, run, intent))
 
 
 def test_a_last_look_takes_the_quote_that_was_just_read_and_looks_at_its_age(

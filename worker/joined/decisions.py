@@ -14,10 +14,11 @@ from worker.market.calendar import ExchangeCalendar
 from worker.models.base import Value
 from worker.models.decision import Check, Decision
 from worker.models.market import Contract, Position, Quote
-from worker.models.order import BrokerOrder, LiveOrders, OrderIntent
+from worker.models.order import BrokerOrder, LiveOrders, OrderIntent, OrderRecord
 from worker.models.run import Run
 from worker.models.signal import Signal
 from worker.models.strategy import Mode, Strategy
+from worker.modes import still_allowed
 from worker.risk.checks import check
 from worker.risk.codes import Code
 from worker.risk.figures import Figures, Limits, SizedOrder, TradingState
@@ -27,11 +28,14 @@ from worker.risk.sizing import CannotSize, size
 LEG = "entry"
 LIST_LIFE = timedelta(seconds=10)
 OVER = frozenset({"Filled", "Cancelled", "Inactive"})
-# What may have changed between the decision and the first byte, or since a worker was lost.
+# What may have changed between the decision and the first byte.
 LAST_LOOK = frozenset(
     {Code.QUOTE, Code.DATA_RIGHTS, Code.TRADABLE, Code.SPREAD, Code.COLLAR, Code.SESSION,
      Code.SIGNAL_AGE, Code.DRIFT, Code.STRATEGY, Code.MODE, Code.TRADING_STATE}
 )  # fmt: skip
+
+
+AtBroker = list[tuple[BrokerOrder, OrderRecord | None]]
 
 
 class MarketReads(Protocol):
@@ -55,6 +59,10 @@ class Proposal(Value):
         if self.order is None or self.figures is None:
             raise StepError("a proposal without an order cannot be placed")
         return self.order, self.figures
+
+    @property
+    def passed(self) -> bool:
+        return self.order is not None and self.decision is not None and self.decision.allowed
 
     @property
     def denial(self) -> str | None:
@@ -113,22 +121,24 @@ class Decisions:
             limits=limits,
         )
 
-    def last_look(self, run: Run, intent: OrderIntent, quote: Quote | None = None) -> str | None:
-        """Why a written-down order must not go out any more; None when it may."""
+    def last_look(self, run: Run, intent: OrderIntent, quote: Quote) -> str | None:
+        """Why a written-down order must not go out any more, by the quote it was decided on; None
+        when it may."""
         signal = signal_of(run, intent.symbol)
         contract = self._market.contract(intent.symbol)
-        fresh = quote or self._market.quotes([contract])[0]
         order = SizedOrder(
             side=intent.side, quantity=Decimal(intent.quantity), limit_price=intent.limit_price
         )
-        figures = self._now(run, signal, contract, fresh)
+        figures = self._now(run, signal, contract, quote)
         decision = check(order, figures, strictest(self._limits, run.strategy.risk))
         denied = [each for each in decision.denials if each.code in LAST_LOOK]
         return "; ".join(f"{each.code}: {each.sentence}" for each in denied) or None
 
     def _figures(self, run: Run, signal: Signal) -> Figures:
         contract = self._market.contract(signal.symbol)
-        foreign = self._foreign_sells(contract)
+        live = self._listed()
+        at_broker = self._at_broker(live, contract)
+        foreign = _foreign_sells(at_broker) if live.snapshot else None
         held = sum(
             (p.quantity for p in self._market.positions() if p.conid == contract.conid), Decimal(0)
         )
@@ -142,7 +152,7 @@ class Decisions:
             owned_by_all=self._orders.owned_by_all(symbol),
             position=held,
             selling=None if foreign is None else self._orders.selling(symbol) + foreign,
-            blocked_by=self._orders.blocked_by(symbol) or self._contradiction(contract),
+            blocked_by=self._orders.blocked_by(symbol) or _contradiction(at_broker),
         )
 
     def _now(self, run: Run, signal: Signal, contract: Contract, quote: Quote) -> Figures:
@@ -156,18 +166,17 @@ class Decisions:
             session_opens_at=hours.opens_at if hours else None,
             session_closes_at=hours.closes_at if hours else None,
             strategy_is_current=self._is_current(run.strategy),
-            mode_agrees=run.mode in ("dry", self._configured_mode),
+            mode_agrees=still_allowed(run.mode, self._configured_mode),
             trading_state=self._state(run.strategy.id),
         )
 
-    def _foreign_sells(self, contract: Contract) -> Decimal | None:
-        """Shares in working sells that are not the journal's; None where nothing proves it."""
-        live = self._listed()
-        if not live.snapshot:
-            return None
-        shares = [_selling(row) for row in live.orders if self._is_foreign(row, contract)]
-        known = [each for each in shares if each is not None]
-        return sum(known, Decimal(0)) if len(known) == len(shares) else None
+    def _at_broker(self, live: LiveOrders, contract: Contract) -> AtBroker:
+        """What is listed as working, each with its row in the journal."""
+        return [
+            (row, self._orders.find(row.coid) if row.coid else None)
+            for row in live.orders
+            if row.conid == contract.conid and row.status not in OVER
+        ]
 
     def _listed(self) -> LiveOrders:
         """The broker's list, read once for all symbols that are decided within some seconds."""
@@ -177,22 +186,6 @@ class Decisions:
         live = self._live_orders()
         self._live = (now, live)
         return live
-
-    def _is_foreign(self, row: BrokerOrder, contract: Contract) -> bool:
-        if row.conid != contract.conid or row.side != "SELL" or row.status in OVER:
-            return False
-        known = self._orders.find(row.coid) if row.coid else None
-        return known is None or known.done
-
-    def _contradiction(self, contract: Contract) -> str | None:
-        """An order that works at the broker though the journal has seen its end."""
-        for row in self._listed().orders:
-            if row.conid != contract.conid or row.status in OVER or not row.coid:
-                continue
-            known = self._orders.find(row.coid)
-            if known is not None and known.done:
-                return f"order {row.coid} is {known.state} in the journal and works at the broker"
-        return None
 
     def _is_current(self, strategy: Strategy) -> bool | None:
         try:
@@ -228,6 +221,25 @@ def checks_json(proposal: Proposal) -> dict[str, object]:
         "figures": proposal.figures.to_json() if proposal.figures else None,
         "limits": proposal.limits.to_json() if proposal.limits else None,
     }
+
+
+def _foreign_sells(at_broker: AtBroker) -> Decimal | None:
+    """Shares in working sells that the journal does not count; None where one does not say."""
+    shares = [
+        _selling(row)
+        for row, known in at_broker
+        if row.side == "SELL" and (known is None or known.done)
+    ]
+    known_shares = [each for each in shares if each is not None]
+    return sum(known_shares, Decimal(0)) if len(known_shares) == len(shares) else None
+
+
+def _contradiction(at_broker: AtBroker) -> str | None:
+    """An order that works at the broker though the journal has seen its end."""
+    for row, known in at_broker:
+        if known is not None and known.done:
+            return f"order {row.coid} is {known.state} in the journal and works at the broker"
+    return None
 
 
 def _selling(row: BrokerOrder) -> Decimal | None:

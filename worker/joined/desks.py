@@ -69,6 +69,14 @@ class _Deciding:
         decided = self._orders.lines(run.run_id)
         return [symbol for symbol in run.symbols if symbol not in decided]
 
+    def _proposed(self, run: Run, symbol: str) -> tuple[Proposal, OrderLine]:
+        """What may be done; where that is nothing, it is written down already."""
+        proposal = self._decisions.propose(run, symbol)
+        line = self._line(symbol, proposal)
+        if not proposal.passed:
+            self._write(symbol, line)
+        return proposal, line
+
     def _write(self, symbol: str, line: OrderLine) -> None:
         self._orders.decide(self._fence, symbol, LEG, line)
 
@@ -117,12 +125,9 @@ class OrderDesk(_Deciding):
 
     def decide(self, run: Run, symbol: str) -> None:
         with self._conversation.hold_or_wait(run.run_id, "order") as lock:
-            proposal = self._decisions.propose(run, symbol)
-            line = self._line(symbol, proposal)
-            if line.outcome == "held" or proposal.denial is not None:
-                self._write(symbol, line)
-                return
-            self._place(run, symbol, proposal, line, lock)
+            proposal, line = self._proposed(run, symbol)
+            if proposal.passed:
+                self._place(run, symbol, proposal, line, lock)
 
     def _place(
         self, run: Run, symbol: str, proposal: Proposal, line: OrderLine, lock: Held
@@ -173,7 +178,7 @@ class OrderDesk(_Deciding):
         why = "its worker was lost before it was sent; nothing was sent"
         for order in self._orders.of_run(run.run_id):
             if order.state == "INTENDED":
-                self._orders.settle(order.intent.coid, "INTENDED", "DENIED", why, reasons=[why])
+                self._orders.deny(order.intent.coid, why)
 
     def _open(self, run: Run) -> list[OrderRecord]:
         """What must be followed: a resting order is not, once the broker has it."""
@@ -218,10 +223,8 @@ class PreviewDesk(_Deciding):
         self._preview = preview
 
     def decide(self, run: Run, symbol: str) -> None:
-        proposal = self._decisions.propose(run, symbol)
-        line = self._line(symbol, proposal)
-        if line.outcome == "held" or proposal.denial is not None:
-            self._write(symbol, line)
+        proposal, line = self._proposed(run, symbol)
+        if not proposal.passed:
             return
         try:
             self._write(symbol, self._previewed(self._intent(run, symbol, proposal), line))

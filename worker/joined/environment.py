@@ -7,6 +7,7 @@ import redis
 from worker.errors import ConfigurationError, OpenbellError
 from worker.journal.engine import Journal
 from worker.models.run import Run
+from worker.modes import still_allowed
 from worker.settings import Settings
 
 
@@ -54,7 +55,7 @@ class Environment:
         return None
 
     def _mode_agrees(self, run: Run) -> str | None:
-        if run.mode not in ("dry", self._settings.mode):
+        if not still_allowed(run.mode, self._settings.mode):
             return (
                 f"the run was started for {run.mode}, the configuration now says "
                 f"`mode: {self._settings.mode}`"

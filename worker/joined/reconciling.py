@@ -20,8 +20,7 @@ class Reconciling:
         left = [order for order in self._orders.open_orders() if self._is_left(order)]
         for order in left:
             if order.state == "INTENDED":
-                why = "its run ended before it was sent"
-                self._orders.settle(order.intent.coid, "INTENDED", "DENIED", why, reasons=[why])
+                self._orders.deny(order.intent.coid, "its run ended before it was sent")
         if not left:
             return {"open": 0, "moved": 0}
         moved = self._following.settle(left)

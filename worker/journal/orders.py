@@ -114,6 +114,10 @@ class OrderBook:
         log.info("order_settled", coid=coid, state=state, cause=cause)
         return True
 
+    def deny(self, coid: str, why: str) -> bool:
+        """End an order that was never sent; False where it is no longer INTENDED."""
+        return self.settle(coid, "INTENDED", "DENIED", why, reasons=[why])
+
     def request_cancel(self, coid: str, cause: str) -> None:
         """Remember that a cancel was asked for, so that it is not asked for again at once."""
         with self._journal.write() as connection:

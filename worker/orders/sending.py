@@ -41,17 +41,17 @@ class Sending:
         try:
             connection = self._trader.open()
         except OpenbellError as error:
-            self._deny(coid, error.sentence)
+            self._book.deny(coid, error.sentence)
             return
         try:
             why = last_look()
             if why is not None:
-                self._deny(coid, why)
+                self._book.deny(coid, why)
                 return
             send_by = self._clock.wall_now() + SEND_WITHIN
             begin = self._book.begin_send(fence, lock, coid, send_by, self._clock.market_now())
             if begin.kind == "denied":
-                self._deny(coid, begin.why)
+                self._book.deny(coid, begin.why)
                 return
             if begin.kind == "not_ours":
                 raise LeaseLost(begin.why)
@@ -63,9 +63,6 @@ class Sending:
         finally:
             connection.close()
         self._record(order, result)
-
-    def _deny(self, coid: str, why: str) -> None:
-        self._book.settle(coid, "INTENDED", "DENIED", why, reasons=[why])
 
     def _record(self, order: OrderRecord, result: SendResult) -> None:
         state = OUTCOMES[result.kind]
