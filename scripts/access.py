@@ -87,7 +87,7 @@ def impatient_reader(s: "Services", timeout_seconds: float = 5.0) -> Iterator["G
         make_client(ibkr.base_url, tls=ibkr.tls, timeout_seconds=timeout) as client,
         impatient_redis(s, 1.0) as redis,
     ):
-        limiter = RedisLimiter(redis, ibkr.requests_per_second, s.clock)
+        limiter = RedisLimiter(redis, ibkr.requests_per_second, s.clock, ibkr.base_url)
         wait = min(ibkr.quote_wait_seconds, timeout)
         yield GatewayReader(Gateway(client, limiter, once), s.account_id, s.clock, wait)
 

@@ -4,6 +4,8 @@ import uuid
 from typing import Any
 
 from celery import chain, current_app
+from celery.result import denied_join_result
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from tasks.check_ibkr_auth import check_ibkr_auth
@@ -15,7 +17,7 @@ from tasks.generate_signal import generate_signal
 from tasks.place_orders import place_orders
 from tasks.start_tracking import start_tracking
 from tasks.validate_environment import validate_environment
-from worker.errors import TemporaryError
+from worker.errors import TemporaryError, Unreachable
 from worker.models.run import Run
 
 STEPS = (
@@ -47,19 +49,33 @@ def task_ids(run_id: str) -> dict[str, str]:
 def publish(run: Run, *, first: int = 1, on_error: Any = None) -> None:
     """Send the steps from number `first` on their way.
 
-    Raises TemporaryError, within about 5 s, where the broker of messages does not take them.
+    Raises, within about 5 s, Unreachable where the broker of messages was not reached and nothing
+    was sent, and TemporaryError where it did not say that it took them.
     """
     links = [step.signature(task_id=task_id(run.run_id, step.name)) for step in STEPS[first - 1 :]]
     links[0] = links[0].clone(args=(run.to_json(),))
     whole = chain(*links)
     if on_error is not None:
         whole.on_error(on_error)
+    with current_app.connection_for_write(transport_options=_IMPATIENT) as connection:
+        _reach(connection)
+        try:
+            # Celery would listen for the result on a connection of its own, with a worker's
+            # patience; who publishes here reads no result.
+            with denied_join_result():
+                whole.apply_async(connection=connection, retry=False)
+        except (OperationalError, OSError, RuntimeError) as error:
+            raise TemporaryError(
+                f"Redis did not say that it took the run ({type(error).__name__}): it may have "
+                "started"
+            ) from None
+
+
+def _reach(connection: Connection) -> None:
     try:
-        with current_app.connection_for_write(transport_options=_IMPATIENT) as connection:
-            connection.ensure_connection(max_retries=2, interval_start=0.2, timeout=4)
-        whole.apply_async(retry=False)
+        connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)  # type: ignore[no-untyped-call]
     except (OperationalError, OSError, RuntimeError) as error:
-        raise TemporaryError(
+        raise Unreachable(
             f"Redis does not take the run ({type(error).__name__}); "
             "start it, or point OPENBELL_REDIS_URL at it"
         ) from None

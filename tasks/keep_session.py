@@ -3,13 +3,18 @@
 from celery import shared_task
 
 from worker.errors import OpenbellError
-from worker.runtime import services
+from worker.runtime import Services, services
 
 
 @shared_task(name="tasks.keep_session")  # type: ignore[untyped-decorator]
 def keep_session() -> str:
     """Tickle the gateway once; a login that is needed is an alert, sent once until it is back."""
     s = services()
+    with s.turn("keep_session") as mine:
+        return _tickle(s) if mine else "another does"
+
+
+def _tickle(s: Services) -> str:
     try:
         session = s.broker.tickle()
     except OpenbellError as error:

@@ -7,8 +7,22 @@ from worker.runtime import services
 
 @shared_task(name="tasks.reconcile_orders")  # type: ignore[untyped-decorator]
 def reconcile_orders() -> dict[str, int]:
-    """Read the broker's orders and trades once, settle what they prove, cancel what is overdue."""
+    """Read the broker's orders and trades once, settle what they prove, cancel what is overdue.
+
+    Orders of another account than the configured one cannot be looked at: a person is told.
+    """
     s = services()
+    if s.orders.open_elsewhere():
+        s.tell_once(
+            "critical",
+            "orders-elsewhere",
+            "Orders of another account are followed by nobody",
+            "The journal has open orders of an account that is not the configured one. Set "
+            "ibkr.account_id back to it until they are done; `openbell orders list` shows them.",
+        )
+    else:
+        s.forget("orders-elsewhere")
     if not s.orders.open_orders():
         return {}
-    return s.reconcile()
+    with s.turn("reconcile_orders") as mine:
+        return s.reconcile() if mine else {}

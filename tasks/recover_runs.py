@@ -7,7 +7,7 @@ from tasks.chain import publish, task_ids
 from tasks.end_run import end_run
 from worker.errors import TemporaryError
 from worker.recovery import FIRST_OF_THE_LAST, next_step
-from worker.runtime import services
+from worker.runtime import Services, services
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,13 @@ def recover_runs() -> list[str]:
 
     Never waits for Redis to deliver again; what comes twice is sorted out by the journal.
     """
-    s, recovered = services(), []
+    s = services()
+    with s.turn("recover_runs") as mine:
+        return _recover(s) if mine else []
+
+
+def _recover(s: Services) -> list[str]:
+    recovered = []
     for row in s.runs.unfinished():
         first = next_step(row, s.steps.of(row.run_id), s.clock.wall_now(), s.clock.market_now(),
                           s.steps.lease)  # fmt: skip

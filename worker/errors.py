@@ -3,7 +3,8 @@
 OpenbellError
 ├── ConfigurationError     a person must change a file or a variable; the sentence says which
 ├── Refused                an order or request is not wanted; nothing was done
-│   └── LeaseLost            another copy has taken over: leave everything to it
+│   ├── LeaseLost            another copy has taken over: leave everything to it
+│   └── RunIsOver            the run was cancelled, or has ended: nothing more is done for it
 ├── TemporaryError         try the same read again later (`retry_after_seconds` where known)
 │   ├── PacingError          too many requests: wait, and tell everyone
 │   ├── Unreachable          no connection was made: nothing was sent
@@ -36,6 +37,10 @@ class Refused(OpenbellError):
 
 
 class LeaseLost(Refused):
+    pass
+
+
+class RunIsOver(Refused):
     pass
 
 

@@ -29,6 +29,11 @@ class Held:
     lease_until: datetime
 
 
+def conversation_of(account_id: str) -> str:
+    """The name of the lock that whoever sends something about an account's orders holds."""
+    return f"orders:{account_id}"
+
+
 _held: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 

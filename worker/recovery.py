@@ -28,7 +28,7 @@ def next_step(
     never_began = row.status == "created" and not steps
     if never_began and not (row.slot.startswith("cron:") and _in_time(row, market_now)):
         return None
-    if not _stands_still(row, steps, wall_now, lease):
+    if not stands_still(row, steps, wall_now, lease):
         return None
     if row.published_at is not None and wall_now < row.published_at + _pause(row, steps):
         return None
@@ -43,9 +43,10 @@ def _in_time(row: RunRow, market_now: datetime) -> bool:
     return row.not_after is None or market_now <= row.not_after
 
 
-def _stands_still(
+def stands_still(
     row: RunRow, steps: Sequence[StepRow], wall_now: datetime, lease: timedelta
 ) -> bool:
+    """Is nobody at work on the run, as far as the journal shows?"""
     if not steps:
         return wall_now > (row.queued_at or row.created_at) + lease + PATIENCE
     last = steps[-1]
@@ -58,8 +59,14 @@ def _stands_still(
 
 def _pause(row: RunRow, steps: Sequence[StepRow]) -> timedelta:
     """Doubling while nothing begins after a publication, at most a quarter of an hour."""
-    began = bool(steps) and row.published_at is not None and any(
-        (step.finished_at or step.started_at) > row.published_at for step in steps
-    )  # fmt: skip
+    published_at = row.published_at
+    began = published_at is not None and any(_last_sign(step) > published_at for step in steps)
     times = 0 if began else max(0, row.published - 1)
-    return timedelta(minutes=min(15, 2**times if row.published > 1 else 1))
+    return timedelta(minutes=min(15, 2**times))
+
+
+def _last_sign(step: StepRow) -> datetime:
+    """When something was last seen to happen to it. A lease or a wake time that lay before a
+    publication, as those of a run that stands still do, was not set after it."""
+    seen = (step.started_at, step.finished_at, step.lease_until, step.wake_at)
+    return max(moment for moment in seen if moment is not None)

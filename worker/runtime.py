@@ -4,7 +4,9 @@ Every part is made when it is first asked for, so a step pays for what it uses a
 """
 
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +61,8 @@ from worker.store import Store, open_store
 from worker.tracking import MlflowTracking, NullTracking, Tracking
 
 PROOF_PATIENCE_SECONDS = 30.0
+# Longer than an upkeep takes; whoever dies at it holds it up for so long.
+UPKEEP_LEASE = timedelta(seconds=60)
 log = structlog.get_logger(__name__)
 
 
@@ -142,7 +146,7 @@ class Services:
     def gateway(self) -> Gateway:
         ibkr = self.settings.ibkr
         client = make_client(ibkr.base_url, tls=ibkr.tls, timeout_seconds=ibkr.timeout_seconds)
-        limiter = RedisLimiter(self.redis, ibkr.requests_per_second, self.clock)
+        limiter = RedisLimiter(self.redis, ibkr.requests_per_second, self.clock, ibkr.base_url)
         return Gateway(client, limiter, self.retry("broker_read", self.settings.retry.broker_read))
 
     @lazy
@@ -232,7 +236,7 @@ class Services:
 
     def reconcile(self) -> dict[str, int]:
         """Follow every open order whose run does so no longer; what was looked at and moved."""
-        return Reconciling(self.orders, self.runs, self._following).once()
+        return Reconciling(self.orders, self.runs, self.steps, self._following, self.clock).once()
 
     # Small things
 
@@ -247,12 +251,32 @@ class Services:
         return moment.astimezone(self.calendar.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
     def tell_once(self, severity: Severity, key: str, title: str, text: str) -> None:
-        """Alert a person, and not again until `forget(key)`."""
-        if self.beacons.light(f"told:{key}", {"title": title}):
+        """Alert a person, and not again until `forget(key)`.
+
+        Sent before it is noted as told: whoever dies in between has a person told twice.
+        """
+        if not self.beacons.is_lit(f"told:{key}"):
             self.alerts.send(severity, title, text)
+            self.beacons.light(f"told:{key}", {"title": title})
 
     def forget(self, key: str) -> None:
-        self.beacons.put_out(f"told:{key}")
+        if self.beacons.is_lit(f"told:{key}"):
+            self.beacons.put_out(f"told:{key}")
+
+    @contextmanager
+    def turn(self, upkeep: str) -> Iterator[bool]:
+        """Is it this process's turn at an upkeep that needs to be done by one alone? False, at
+        once, while another is at it."""
+        locks = LockBook(self.journal, self.clock)
+        name, holder = f"upkeep:{upkeep}", uuid.uuid4().hex
+        held = locks.acquire(name, holder, 0, UPKEEP_LEASE)
+        if held is None:
+            locks.give_up(name, holder)
+        try:
+            yield held is not None
+        finally:
+            if held is not None:
+                locks.release(held)
 
     @lazy
     def _model_client(self) -> httpx.Client:
@@ -281,6 +305,7 @@ class Services:
         sources = Sources(
             self.reader, self.order_reads.live_orders, self.orders, StateBook(self.journal),
             self.calendar, self.strategies.by_id, self.settings.mode,
+            self.broker.hours_disagreement,
         )  # fmt: skip
         return Decisions(sources, limits, self.clock)
 

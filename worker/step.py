@@ -16,7 +16,13 @@ import structlog
 from celery import Task, shared_task
 
 from worker.clock import monotonic
-from worker.errors import JournalUnavailable, OpenbellError, StepError, TemporaryError
+from worker.errors import (
+    JournalUnavailable,
+    OpenbellError,
+    RunIsOver,
+    StepError,
+    TemporaryError,
+)  # fmt: skip
 from worker.fencing import Fence, holding
 from worker.journal.steps import StepBook
 from worker.logs import log_context
@@ -86,6 +92,8 @@ class _Delivery:
                 _refuse_large(result)
         except Wait as wait:
             return self._wait(held, wait)
+        except RunIsOver as over:
+            result = run.ended("cancelled", over.sentence)
         except JournalUnavailable:
             raise
         except RetryStep as retry:

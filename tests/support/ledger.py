@@ -1,6 +1,5 @@
 """A journal with runs whose step 7 is running, and orders in whatever state a test needs."""
 
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,18 +8,18 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from tests.support.clock import ManualClock
 from tests.support.values import OPEN, run, strategy
-from worker.fencing import Fence, Held
+from worker.fencing import Fence, Held, conversation_of
 from worker.journal.engine import Journal
 from worker.journal.locks import LockBook
 from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
 from worker.journal.states import StateBook
 from worker.journal.steps import StepBook
-from worker.journal.tables import steps, trading_states
+from worker.journal.tables import locks, steps, trading_states
 from worker.models.decision import OrderLine
 from worker.models.order import Fill, OrderIntent, OrderRecord, OrderState
 
@@ -77,21 +76,28 @@ class Ledger:
         }  # fmt: skip
         return OrderIntent(**(data | changes))
 
-    def intend(self, fence: Fence, position: int = 1000, **changes: Any) -> OrderRecord:
+    def intend(
+        self, fence: Fence, position: int = 1000, held: Held | None = None, **changes: Any
+    ) -> OrderRecord:
+        """Written down under `held`, or in a conversation of its own."""
         intent = self.intent(fence, **changes)
-        held = self.lock()
-        return self.book.intend(fence, held, intent, line(intent), Decimal(position), CLOSES_AT)
-
-    def lock(self) -> Held:
-        """A lock of its own: writing an order down needs one that is held."""
-        held = self.locks.acquire(f"test:{uuid.uuid4()}", "test", 2, LEASE)
-        assert held is not None
-        return held
+        lock = held or self.hold()
+        try:
+            return self.book.intend(fence, lock, intent, line(intent), Decimal(position), CLOSES_AT)
+        finally:
+            if held is None:
+                self.locks.release(lock)
 
     def hold(self, holder: str = "someone", priority: int = 2) -> Held:
-        held = self.locks.acquire(f"orders:{ACCOUNT}", holder, priority, LEASE)
+        held = self.locks.acquire(conversation_of(ACCOUNT), holder, priority, LEASE)
         assert held is not None
         return held
+
+    def held_now(self) -> Held:
+        """The conversation as whoever has it holds it."""
+        with self.journal.read() as connection:
+            row = connection.execute(select(locks)).mappings().one()
+        return Held(**row)
 
     def order(self, state: OrderState, fence: Fence | None = None, **changes: Any) -> OrderRecord:
         """An order that has come to `state` as it really would."""
@@ -104,8 +110,8 @@ class Ledger:
             assert self.book.settle(coid, "INTENDED", "DENIED", "a test", reasons=["a test"])
             return self.book.get(coid)
         held = self.hold()
-        send_by = self.clock.now + timedelta(seconds=5)
-        assert self.book.begin_send(fence, held, coid, send_by, self.clock.now).kind == "go"
+        within = timedelta(seconds=5)
+        assert self.book.begin_send(fence, held, coid, within, self.clock.now).kind == "go"
         self.locks.release(held)
         if state in ("SENDING", "UNKNOWN", "REJECTED"):
             if state != "SENDING":

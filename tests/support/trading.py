@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clock import ManualClock
-from tests.support.ledger import ACCOUNT, CONIDS, NOT_AFTER, Ledger, fill_of
+from tests.support.ledger import ACCOUNT, CLOSES_AT, CONIDS, NOT_AFTER, Ledger, fill_of
 from tests.support.store import MemoryStore
 from tests.support.values import OPEN, run, strategy
 from worker.errors import BrokerError, ConfigurationError, OpenbellError
@@ -26,8 +26,9 @@ from worker.models.order import (
     OrderRecord,
     Preview,
     SendResult,
+    Trades,
 )  # fmt: skip
-from worker.models.run import Run
+from worker.models.run import Run, Session
 from worker.models.signal import Signal
 from worker.models.strategy import Mode, Strategy
 from worker.orders.conversation import Conversation
@@ -35,6 +36,7 @@ from worker.orders.following import Following
 from worker.orders.sending import Sending
 from worker.risk.figures import Limits
 
+SESSION = Session(opens_at=OPEN, closes_at=CLOSES_AT, release_at=OPEN)
 PRICE, CENT = Decimal("130.00"), Decimal("0.01")
 WEEK = ("mon", "tue", "wed", "thu", "fri")
 LIMITS = Limits(
@@ -101,11 +103,15 @@ class FakeBroker:
         self.reads.append("orders")
         return LiveOrders(orders=tuple(self.listed), snapshot=self.snapshot)
 
-    def fills(self) -> tuple[Fill, ...]:
+    def fills(self) -> Trades:
         self.reads.append("trades")
-        return tuple(self.trades)
+        return Trades(fills=tuple(self.trades))
 
-    def preview(self, intent: OrderIntent) -> Preview:
+    def position(self, conid: int) -> Decimal:
+        return sum((p.quantity for p in self.positions() if p.conid == conid), Decimal(0))
+
+    def preview(self, intent: OrderIntent, in_time: Callable[[], bool]) -> Preview:
+        assert in_time()
         self.previews.append(intent)
         if isinstance(self.preview_answer, OpenbellError):
             raise self.preview_answer
@@ -128,7 +134,8 @@ class FakeBroker:
     def close(self) -> None:
         pass
 
-    def cancel(self, account_id: str, broker_order_id: str) -> None:
+    def cancel(self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]) -> None:
+        assert in_time()
         self.cancelled.append(broker_order_id)
 
     # What comes of it
@@ -178,6 +185,7 @@ class Trading:
         self.strategy = strategy(symbols=["AAPL"])
         self.current: Strategy | ConfigurationError | None = None
         self.configured_mode: Mode = "paper"
+        self.hours_disagreement: str | None = None
         self.conversation = Conversation(ledger.locks, ACCOUNT, clock)
         self.following = Following(
             ledger.book, self.broker, self.broker, self.conversation, clock, self._alarm
@@ -190,6 +198,7 @@ class Trading:
         self.strategy = self.strategy.evolve(symbols=symbols)
         data: dict[str, Any] = {
             "mode": "paper", "signals": signals, "strategy": self.strategy, "not_after": NOT_AFTER,
+            "session": SESSION,
         }  # fmt: skip
         data |= changes
         fence = self.ledger.begin_run(data["strategy"].id, strategy=data["strategy"])
@@ -201,6 +210,7 @@ class Trading:
         sources = Sources(
             self.broker, self.broker.live_orders, self.ledger.book, self.ledger.states,
             self.calendar, self._strategy_now, self.configured_mode,
+            lambda symbols, session, now: self.hours_disagreement,
         )  # fmt: skip
         return Decisions(sources, LIMITS, self.clock)
 

@@ -20,6 +20,14 @@ def test_a_beacon_is_lit_once_and_then_renewed(beacons: BeaconBook) -> None:
     assert beacons.data("told:session") == {"title": "second"}
 
 
+def test_whether_a_beacon_is_lit_can_be_seen(beacons: BeaconBook) -> None:
+    assert not beacons.is_lit("a")
+    beacons.light("a")
+    assert (beacons.is_lit("a"), beacons.is_lit("b")) == (True, False)
+    beacons.put_out("a")
+    assert not beacons.is_lit("a")
+
+
 def test_a_beacon_that_was_put_out_can_be_lit_again(beacons: BeaconBook) -> None:
     beacons.light("a")
     assert [beacons.put_out("a"), beacons.put_out("a")] == [True, False]

@@ -12,7 +12,7 @@ from tests.support.gateway import ONCE, close_gateway, make_gateway
 from tests.support.sandbox import ACCOUNT, RunningSandbox
 from tests.support.values import OPEN
 from worker.clock import SystemClock
-from worker.errors import NeedsLogin, NotProved, OpenbellError
+from worker.errors import NeedsLogin, NotProved, OpenbellError, TemporaryError
 from worker.http import Tls
 from worker.ibkr.client import GatewayReader
 from worker.joined.broker import Broker
@@ -187,7 +187,16 @@ def test_a_moment_out_of_the_brokers_hours_is_a_disagreement(
     assert disagreement(broker, now) is not None
 
 
-@pytest.mark.parametrize("answer", [Said("", 500), Said("<html>"), {"schedules": None}])
+def test_hours_that_may_be_read_later_are_asked_for_again(
+    broker: Broker, fake_gateway: FakeGateway
+) -> None:
+    tell_hours(fake_gateway, (OPEN, CLOSE))
+    fake_gateway.says(SCHEDULE, Said("", 500))
+    with pytest.raises(TemporaryError):
+        disagreement(broker)
+
+
+@pytest.mark.parametrize("answer", [Said("<html>"), {"schedules": None}])
 def test_hours_that_cannot_be_read_are_a_disagreement_with_the_reason(
     broker: Broker, fake_gateway: FakeGateway, answer: Any
 ) -> None:

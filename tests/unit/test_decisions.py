@@ -37,8 +37,8 @@ def test_a_buy_is_sized_and_passes_every_check(trading: Trading) -> None:
     assert found.figures is not None
     assert found.figures.to_json() == found.figures.evolve(
         owned=Decimal(0), working=Decimal(0), owned_by_all=Decimal(0), position=Decimal(100),
-        selling=Decimal(0), session_opens_at=OPEN, session_closes_at=CLOSE,
-        strategy_is_current=True, mode_agrees=True, trading_state="ACTIVE",
+        selling=Decimal(0), selling_foreign=Decimal(0), session_opens_at=OPEN,
+        session_closes_at=CLOSE, strategy_is_current=True, mode_agrees=True, trading_state="ACTIVE",
     ).to_json()  # fmt: skip
 
 
@@ -160,7 +160,10 @@ def test_a_persons_own_sale_takes_shares_away(trading: Trading) -> None:
     trading.broker.held = {"AAPL": 40}
     trading.broker.listed = [foreign_sell(15)]
     denial = propose(trading, "SELL").denial
-    assert denial == "SHORT: only 25 shares may be sold"
+    assert denial == (
+        "OWNERSHIP: strategies own 30 shares by the journal, the account holds 40, of which 15 are "
+        "being sold by somebody else; SHORT: only 25 shares may be sold"
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,8 @@ def test_the_journals_own_sales_are_not_counted_twice(trading: Trading) -> None:
 def test_one_sale_of_unknown_size_makes_all_unknown_and_denies(trading: Trading) -> None:
     trading.broker.listed = [foreign_sell(5), foreign_sell(None)]
     assert propose(trading).denial == (
-        "POSITION: the account's position or working sells are not known"
+        "POSITION: the account's position or working sells are not known; "
+        "OWNERSHIP: who owns the account's shares is not known"
     )
 
 

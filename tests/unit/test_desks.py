@@ -10,7 +10,14 @@ from tests.support.clock import ManualClock
 from tests.support.ledger import NOT_AFTER, Ledger
 from tests.support.trading import Trading, signal
 from tests.support.values import OPEN
-from worker.errors import LeaseLost, OpenbellError, PacingError, Refused, TemporaryError
+from worker.errors import (
+    LeaseLost,
+    OpenbellError,
+    PacingError,
+    RunIsOver,
+    StepError,
+    TemporaryError,
+)
 from worker.models.decision import OrderLine
 from worker.models.order import OrderRecord, SendResult
 from worker.models.run import Run
@@ -298,9 +305,43 @@ def test_a_copy_that_lost_its_step_cannot_write_a_denial(trading: Trading) -> No
 def test_a_run_that_was_cancelled_sends_nothing(trading: Trading) -> None:
     run = trading.begin(signal("AAPL"))
     trading.ledger.runs.cancel(run.run_id)
-    with pytest.raises(Refused):
+    with pytest.raises(RunIsOver):
         trading.order_desk().decide(run, "AAPL")
     assert trading.broker.sent == []
+
+
+def test_a_run_whose_account_was_changed_follows_no_order_of_the_former_one(
+    trading: Trading, ledger: Ledger, clock: ManualClock
+) -> None:
+    """The lists that can be read are another account's: what is not in them proves nothing."""
+    run = trading.begin(signal("AAPL"))
+    trading.order_desk().decide(run, "AAPL")
+    reads = list(trading.broker.reads)
+    ledger.book.account_id = "DU7654321"
+    with pytest.raises(StepError, match="account was changed"):
+        trading.order_desk().follow(run)
+    assert trading.broker.reads == reads
+    assert [order.state for order in ledger.book.of_run(run.run_id)] == ["WORKING"]
+
+
+def test_an_order_whose_session_the_broker_denies_at_the_last_moment_is_not_sent(
+    trading: Trading,
+) -> None:
+    run = trading.begin(signal("AAPL"))
+    trading.hours_disagreement = "the broker's trading schedule for AAPL disagrees"
+    trading.order_desk().decide(run, "AAPL")
+    assert trading.broker.sent == []
+    line = report(trading, run)
+    assert (line.outcome, line.reason) == (
+        "denied", "SESSION: the broker's trading schedule for AAPL disagrees",
+    )  # fmt: skip
+
+
+def test_an_order_of_a_run_that_knows_no_session_is_not_sent(trading: Trading) -> None:
+    run = trading.begin(signal("AAPL"), session=None)
+    trading.order_desk().decide(run, "AAPL")
+    assert trading.broker.sent == []
+    assert report(trading, run).reason == "SESSION: the run knows no session"
 
 
 def test_a_sale_whose_shares_went_to_another_is_denied_with_the_reason(
@@ -320,7 +361,7 @@ def test_a_sale_whose_shares_went_to_another_is_denied_with_the_reason(
         def counted_then_sold(strategy_id: int, symbol: str) -> Decimal:
             owned = count(strategy_id, symbol)
             ledger.book.owned = count  # type: ignore[method-assign]
-            ledger.intend(other, side="SELL", quantity=30)
+            ledger.intend(other, held=ledger.held_now(), side="SELL", quantity=30)
             return owned
 
         ledger.book.owned = counted_then_sold  # type: ignore[method-assign]

@@ -1,90 +1,19 @@
 """Following open orders to their end, and cancelling what has not filled in time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.support.clock import ManualClock
-from tests.support.ledger import ACCOUNT, CLOSES_AT, Ledger, fill_of
+from tests.support.following import FakeBroker, Scene, scene
+from tests.support.ledger import ACCOUNT, CLOSES_AT
 from tests.support.values import OPEN
 from worker.errors import NotProved, OpenbellError, Refused, TemporaryError, UnreadableAnswer
-from worker.models.order import BrokerOrder, Fill, LiveOrders, OrderRecord
-from worker.orders.conversation import Conversation
-from worker.orders.following import Following
+from worker.models.order import Trades
 
-
-@dataclass
-class FakeBroker:
-    """What the broker lists, and what it does to a cancel."""
-
-    listed: list[BrokerOrder] = field(default_factory=list)
-    trades: list[Fill] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)
-    fails: OpenbellError | None = None
-    reads: int = 0
-
-    def live_orders(self) -> LiveOrders:
-        self.reads += 1
-        return LiveOrders(orders=tuple(self.listed), snapshot=True)
-
-    def fills(self) -> tuple[Fill, ...]:
-        return tuple(self.trades)
-
-    def open(self) -> Any:
-        raise AssertionError("nothing is sent here")
-
-    def cancel(self, account_id: str, broker_order_id: str) -> None:
-        assert account_id == ACCOUNT
-        self.cancelled.append(broker_order_id)
-        if self.fails:
-            raise self.fails
-
-
-class Scene:
-    def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
-        self.ledger, self.clock, self.broker = ledger, clock, FakeBroker()
-        self.alarms: list[str] = []
-        conversation = Conversation(ledger.locks, ACCOUNT, clock)
-        self.following = Following(
-            ledger.book, self.broker, self.broker, conversation, clock,
-            lambda order, why: self.alarms.append(order.intent.coid),
-        )  # fmt: skip
-
-    def lists(self, order: OrderRecord, status: str, filled: int = 0, **changes: Any) -> None:
-        data: dict[str, Any] = {
-            "broker_order_id": order.broker_order_id or "777", "coid": order.intent.coid,
-            "conid": order.intent.conid, "symbol": order.intent.symbol, "side": order.intent.side,
-            "status": status, "filled_quantity": Decimal(filled),
-        }  # fmt: skip
-        self.broker.listed = [BrokerOrder(**(data | changes))]
-
-    def trades(self, order: OrderRecord, *quantities: int) -> None:
-        self.broker.trades = [
-            fill_of(order, quantity, "444.00", number)
-            for number, quantity in enumerate(quantities, 1)
-        ]
-
-    def settle(self, *orders: OrderRecord) -> int:
-        return self.following.settle(orders)
-
-    def now(self, order: OrderRecord) -> OrderRecord:
-        return self.ledger.book.get(order.intent.coid)
-
-    def cancel_overdue(self, *orders: OrderRecord) -> None:
-        self.following.cancel_overdue([self.now(order) for order in orders])
-
-    def history(self, order: OrderRecord) -> Sequence[str]:
-        return [str(each["state"]) for each in self.ledger.book.events(order.intent.coid)]
-
-
-@pytest.fixture
-def scene(ledger: Ledger, clock: ManualClock) -> Scene:
-    return Scene(ledger, clock)
-
+__all__ = ["scene"]
 
 # Settling
 
@@ -130,8 +59,8 @@ def test_a_list_that_cannot_be_read_moves_nothing(scene: Scene) -> None:
     order = scene.ledger.order("WORKING", quantity=10)
 
     class Unreadable(FakeBroker):
-        def fills(self) -> tuple[Fill, ...]:
-            raise UnreadableAnswer("a trade cannot be read")
+        def fills(self) -> Trades:
+            raise UnreadableAnswer("the list is no list")
 
     scene.lists(order, "Cancelled")
     broker = Unreadable(listed=scene.broker.listed)
@@ -265,7 +194,9 @@ def test_the_wish_to_cancel_is_written_down_before_it_is_sent(
     written: list[bool] = []
 
     class Looking(FakeBroker):
-        def cancel(self, account_id: str, broker_order_id: str) -> None:
+        def cancel(
+            self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]
+        ) -> None:
             written.append(scene.now(order).cancel_requested_at is not None)
 
     scene.following._trader = Looking()

@@ -102,6 +102,22 @@ def test_a_waiting_step_runs_again_when_due_and_counts_hops(
     assert (row.hops, row.attempts, row.takeovers) == (1, 0, 0)
 
 
+def test_a_step_that_came_so_far_as_to_wait_forgets_its_earlier_troubles(
+    steps: StepBook, clock: ManualClock
+) -> None:
+    """Following an order may take hours, over a hiccup and a restart here and there."""
+    for _ in range(5):
+        token = claim(steps).token
+        assert steps.release(RUN_ID, 1, token, clock.now, "no answer", most=2) == "released"
+        clock.advance(1)
+        claim(steps)
+        clock.advance(31)
+        token = claim(steps).token
+        assert (steps.of(RUN_ID)[0].attempts, steps.of(RUN_ID)[0].takeovers) == (1, 1)
+        assert steps.wait(RUN_ID, 1, token, clock.now, "following")
+        assert (steps.of(RUN_ID)[0].attempts, steps.of(RUN_ID)[0].takeovers) == (0, 0)
+
+
 def test_a_released_step_fails_after_its_attempts(steps: StepBook, clock: ManualClock) -> None:
     verdicts = []
     for token in (1, 2):

@@ -16,12 +16,14 @@ from tests.support.ledger import (
     at_once,
 )
 from tests.support.values import OPEN
-from worker.errors import LeaseLost, Refused
-from worker.fencing import Fence, Held
+from worker.errors import LeaseLost, Refused, RunIsOver
+from worker.fencing import Fence, Held, conversation_of
+from worker.journal.orders import OrderBook
 from worker.models.decision import OrderLine
 from worker.models.order import Begin, OrderRecord, client_order_id
 
-SEND_BY = OPEN + timedelta(seconds=5)
+WITHIN = timedelta(seconds=5)
+SEND_BY = OPEN + WITHIN
 HELD = OrderLine(symbol="AAPL", outcome="held", reason="the signal is to hold")
 
 
@@ -65,7 +67,7 @@ def test_an_order_is_written_down_with_its_decision_and_event(ledger: Ledger) ->
     order = ledger.intend(fence)
     assert order == OrderRecord(
         intent=ledger.intent(fence), state="INTENDED", session_closes_at=CLOSES_AT,
-        created_at=OPEN, updated_at=OPEN,
+        foreign_quantity=Decimal(1000), created_at=OPEN, updated_at=OPEN,
     )  # fmt: skip
     assert order.intent.coid == client_order_id(fence.run_id, "AAPL", "entry")
     assert ledger.book.lines(fence.run_id)["AAPL"].coid == order.intent.coid
@@ -93,11 +95,11 @@ def test_a_symbol_that_is_decided_gets_no_order(ledger: Ledger) -> None:
 
 
 def test_of_twenty_at_once_one_writes_the_order_down(ledger: Ledger) -> None:
-    fence = ledger.begin_run()
+    fence, held = ledger.begin_run(), ledger.hold()
 
     def intend(_: int) -> bool:
         try:
-            ledger.intend(fence)
+            ledger.intend(fence, held=held)
         except Refused:
             return False
         return True
@@ -152,7 +154,7 @@ def test_a_step_that_is_anothers_by_now_writes_nothing(ledger: Ledger, change: C
     with pytest.raises(LeaseLost):
         ledger.book.decide(fence, "AAPL", "entry", HELD)
     with pytest.raises(LeaseLost):
-        ledger.book.intend(fence, ledger.lock(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
+        ledger.book.intend(fence, ledger.hold(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
     assert ledger.book.of_run(real.run_id) == []
     assert ledger.book.lines(real.run_id) == {}
 
@@ -161,11 +163,10 @@ def test_a_step_that_is_anothers_by_now_writes_nothing(ledger: Ledger, change: C
 def test_a_run_that_is_over_writes_nothing(ledger: Ledger, change: Change) -> None:
     real = ledger.begin_run()
     fence = change(ledger, real)
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RunIsOver):
         ledger.book.decide(fence, "AAPL", "entry", HELD)
-    assert type(raised.value) is Refused
     with pytest.raises(Refused):
-        ledger.book.intend(fence, ledger.lock(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
+        ledger.book.intend(fence, ledger.hold(), ledger.intent(real), HELD, Decimal(0), CLOSES_AT)
     assert ledger.book.of_run(real.run_id) == []
 
 
@@ -271,11 +272,11 @@ def test_twenty_that_sell_at_once_never_sell_more_than_there_is(
 ) -> None:
     """Of one strategy, each from a run of its own."""
     ledger.own(own)
-    fences = [ledger.begin_run() for _ in range(20)]
+    fences, held = [ledger.begin_run() for _ in range(20)], ledger.hold()
 
     def sell_ten(number: int) -> bool:
         try:
-            ledger.intend(fences[number], position, side="SELL", quantity=10)
+            ledger.intend(fences[number], position, held, side="SELL", quantity=10)
         except Refused:
             return False
         return True
@@ -290,10 +291,11 @@ def test_strategies_that_sell_at_once_never_sell_more_than_the_account_holds(
     for strategy_id in range(1, 5):
         ledger.own(50, strategy_id=strategy_id)
     fences = [ledger.begin_run(strategy_id=1 + number % 4) for number in range(20)]
+    held = ledger.hold()
 
     def sell_ten(number: int) -> bool:
         try:
-            ledger.intend(fences[number], 120, side="SELL", quantity=10)
+            ledger.intend(fences[number], 120, held, side="SELL", quantity=10)
         except Refused:
             return False
         return True
@@ -305,19 +307,53 @@ def test_strategies_that_sell_at_once_never_sell_more_than_the_account_holds(
 
 
 def begin(ledger: Ledger, order: OrderRecord, fence: Fence, held: Held, **changes: Any) -> Begin:
-    given = {"send_by": SEND_BY, "now_market": OPEN} | changes
+    given: dict[str, Any] = {"within": WITHIN, "now_market": OPEN} | changes
     return ledger.book.begin_send(
-        fence, held, order.intent.coid, given["send_by"], given["now_market"]
+        fence, held, order.intent.coid, given["within"], given["now_market"]
     )
 
 
 def test_the_one_that_may_send_writes_it_down_first(ledger: Ledger) -> None:
     fence = ledger.begin_run()
     order = ledger.intend(fence)
-    assert begin(ledger, order, fence, ledger.hold()) == Begin(kind="go")
+    assert begin(ledger, order, fence, ledger.hold()) == Begin(kind="go", send_by=SEND_BY)
     found = ledger.book.get(order.intent.coid)
     assert (found.state, found.send_by) == ("SENDING", SEND_BY)
     assert states(ledger, order) == ["INTENDED", "SENDING"]
+
+
+def test_an_order_decided_for_another_account_is_never_sent(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    """The configured account was changed between the decision and the sending."""
+    fence = ledger.begin_run()
+    order = ledger.intend(fence)
+    other = OrderBook(ledger.journal, clock, "DU7654321")
+    found = other.begin_send(fence, ledger.hold(), order.intent.coid, WITHIN, OPEN)
+    assert (found.kind, found.why) == ("denied", "it was decided for another account")
+    assert states(ledger, order) == ["INTENDED"]
+
+
+def test_another_accounts_conversation_is_none(ledger: Ledger) -> None:
+    fence = ledger.begin_run()
+    others = ledger.locks.acquire(conversation_of("DU7654321"), "other", 2, timedelta(seconds=30))
+    assert others is not None
+    with pytest.raises(LeaseLost):
+        ledger.intend(fence, held=others)
+    order = ledger.intend(fence)
+    assert begin(ledger, order, fence, others).kind == "not_ours"
+    assert states(ledger, order) == ["INTENDED"]
+
+
+def test_orders_of_another_account_are_counted_until_they_are_done(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    other = OrderBook(ledger.journal, clock, "DU7654321")
+    assert other.open_elsewhere() == 0
+    order = ledger.order("WORKING")
+    assert (other.open_elsewhere(), ledger.book.open_elsewhere()) == (1, 0)
+    ledger.book.settle(order.intent.coid, "WORKING", "CANCELLED", "a test")
+    assert other.open_elsewhere() == 0
 
 
 def test_of_twenty_senders_at_once_one_may_send(ledger: Ledger) -> None:
@@ -346,7 +382,7 @@ def test_a_step_that_is_anothers_by_now_sends_nothing(ledger: Ledger, change: Ch
     real = ledger.begin_run()
     order = ledger.intend(real)
     fence = change(ledger, real)
-    found = begin(ledger, order, fence, ledger.hold(), send_by=ledger.clock.now)
+    found = begin(ledger, order, fence, ledger.hold(), within=timedelta())
     assert found.kind == "not_ours"
     assert ledger.book.get(order.intent.coid).state == "INTENDED"
 
@@ -364,15 +400,14 @@ def test_the_copy_that_took_over_may_send(ledger: Ledger) -> None:
     fence = ledger.begin_run()
     order = ledger.intend(fence)
     newer = ledger.take_over(fence)
-    later = ledger.clock.now + timedelta(seconds=5)
-    assert begin(ledger, order, newer, ledger.hold(), send_by=later).kind == "go"
+    assert begin(ledger, order, newer, ledger.hold()).kind == "go"
 
 
 def test_without_the_conversation_nothing_is_sent(ledger: Ledger, clock: ManualClock) -> None:
     fence = ledger.begin_run()
     order, held = ledger.intend(fence), ledger.hold()
-    past = held.lease_until + timedelta(microseconds=1)
-    assert begin(ledger, order, fence, held, send_by=past).kind == "not_ours"
+    past = held.lease_until + timedelta(microseconds=1) - clock.now
+    assert begin(ledger, order, fence, held, within=past).kind == "not_ours"
     forged = Held(held.name, held.holder, held.token + 1, held.lease_until)
     assert begin(ledger, order, fence, forged).kind == "not_ours"
     ledger.locks.release(held)

@@ -165,6 +165,18 @@ def test_past_its_time_no_byte_is_written(conversation: Conversation) -> None:
     assert (conversation.booked(intent), conversation.submissions()) == ([], before)
 
 
+def test_a_time_that_passes_between_head_and_body_says_that_a_part_was_written(
+    conversation: Conversation,
+) -> None:
+    looks = iter((True, False))
+    intent = new_intent()
+    result = conversation.send(intent, in_time=lambda: next(looks))
+    assert (result.kind, result.text) == (
+        "unknown", "its time had passed; a part of it was written",
+    )  # fmt: skip
+    assert conversation.booked(intent) == []
+
+
 def test_the_time_is_looked_at_when_the_connection_stands(conversation: Conversation) -> None:
     asked: list[int] = []
     intent = new_intent()

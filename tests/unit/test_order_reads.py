@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.support.clock import ManualClock
+from tests.support.conversing import always, never
 from tests.support.fake_gateway import FakeGateway, Said
 from tests.support.gateway import ONCE, close_gateway, make_gateway
 from tests.support.sandbox import ACCOUNT, CONIDS, RunningSandbox
 from tests.support.values import OPEN
 from worker.clock import SystemClock
-from worker.errors import NeedsLogin, OpenbellError, UnreadableAnswer
+from worker.errors import NeedsLogin, OpenbellError, TemporaryError, UnreadableAnswer
 from worker.http import Tls
 from worker.ibkr.client import GatewayReader
 from worker.ibkr.reads import OrderReader
@@ -125,14 +126,14 @@ def test_a_trade_is_read_whole(reads: OrderReader, fake_gateway: FakeGateway) ->
         conid=265598, symbol="AAPL", side="BUY", quantity=Decimal(4), price=Decimal("444.50"),
         commission_usd=Decimal("1.01"), executed_at=datetime(2013, 2, 27, 14, 32, tzinfo=UTC),
     )  # fmt: skip
-    assert reads.fills() == (expected,)
+    assert reads.fills().fills == (expected,)
     assert fake_gateway.queries == [{"days": "7", "accountId": PAPER}]
 
 
 @pytest.mark.parametrize("side", ["S", "SLD", "SELL"])
 def test_a_sale_is_a_sale(reads: OrderReader, fake_gateway: FakeGateway, side: str) -> None:
     fake_gateway.says(TRADES, [{**TRADE, "side": side}])
-    assert reads.fills()[0].side == "SELL"
+    assert reads.fills().fills[0].side == "SELL"
 
 
 @pytest.mark.parametrize(
@@ -143,12 +144,28 @@ def test_a_sale_is_a_sale(reads: OrderReader, fake_gateway: FakeGateway, side: s
         {**TRADE, "trade_time_r": None},
     ],
 )  # fmt: skip
-def test_trades_with_a_hole_are_no_trades(
+def test_a_trade_that_cannot_be_read_hides_no_other_and_proves_nothing_by_what_is_not_there(
     reads: OrderReader, fake_gateway: FakeGateway, row: Any
 ) -> None:
     fake_gateway.says(TRADES, [TRADE, row])
-    with pytest.raises(UnreadableAnswer):
-        reads.fills()
+    found = reads.fills()
+    assert ([fill.execution_id for fill in found.fills], found.complete) == (
+        [TRADE["execution_id"]], False,
+    )  # fmt: skip
+
+
+def test_somebody_elses_trade_that_cannot_be_read_is_no_hole(
+    reads: OrderReader, fake_gateway: FakeGateway
+) -> None:
+    foreign = {**TRADE, "order_ref": "a person's", "price": "n/a"}
+    fake_gateway.says(TRADES, [foreign, TRADE])
+    found = reads.fills()
+    assert (len(found.fills), found.complete) == (1, True)
+
+
+def test_the_account_holds_what_its_rows_of_the_contract_add_up_to(real: OrderReader) -> None:
+    assert real.position(CONIDS["AAPL"]) == real._reader.positions()[0].quantity
+    assert real.position(1) == 0
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"error": "x"}, "[]"])
@@ -173,14 +190,14 @@ def test_a_preview_says_what_the_order_would_cost(
         amount_usd=Decimal("1977.60"), commission_usd=Decimal("1.00"),
         total_usd=Decimal("1978.60"), warnings=("21/careful",),
     )  # fmt: skip
-    assert reads.preview(intent()) == expected
+    assert reads.preview(intent(), always) == expected
 
 
 def test_a_commission_that_is_a_range_is_not_known(
     reads: OrderReader, fake_gateway: FakeGateway
 ) -> None:
     fake_gateway.says(WHATIF, {"amount": {**AMOUNT, "commission": "0.5 - 1 USD"}, "warns": ["a"]})
-    found = reads.preview(intent())
+    found = reads.preview(intent(), always)
     assert (found.commission_usd, found.warnings) == (None, ("a",))
 
 
@@ -196,7 +213,7 @@ def test_a_preview_that_would_be_refused_says_why(
     reads: OrderReader, fake_gateway: FakeGateway, answer: Any
 ) -> None:
     fake_gateway.says(WHATIF, answer)
-    assert reads.preview(intent()).error == "No trading permissions."
+    assert reads.preview(intent(), always).error == "No trading permissions."
 
 
 @pytest.mark.parametrize(
@@ -207,7 +224,7 @@ def test_a_preview_that_shows_nothing_is_no_preview(
 ) -> None:
     fake_gateway.says(WHATIF, answer)
     with pytest.raises(UnreadableAnswer):
-        reads.preview(intent())
+        reads.preview(intent(), always)
 
 
 @pytest.mark.parametrize("answer", [Said("", 401), Said("", 503), Said("<html>", 200)])
@@ -216,7 +233,7 @@ def test_a_preview_that_fails_is_asked_for_once_and_names_no_account(
 ) -> None:
     fake_gateway.says(WHATIF, answer)
     with pytest.raises(OpenbellError) as raised:
-        reads.preview(intent())
+        reads.preview(intent(), always)
     assert PAPER not in str(raised.value)
     assert fake_gateway.count(WHATIF) == 1
 
@@ -247,7 +264,7 @@ def test_the_sandboxs_orders_are_found_though_its_first_list_is_empty(
 def test_the_sandboxs_trades_are_the_books(real: OrderReader, sandbox: RunningSandbox) -> None:
     (row,) = sandbox.order("MSFT", "BUY", 3, cOID="reads-2").json()
     sandbox.wait_for_status(row["order_id"], "Filled")
-    (fill,) = [fill for fill in real.fills() if fill.coid == "reads-2"]
+    (fill,) = [fill for fill in real.fills().fills if fill.coid == "reads-2"]
     (booked,) = [f for f in sandbox.book()["fills"] if f["execution_id"] == fill.execution_id]
     assert (fill.quantity, fill.price) == (3, Decimal(booked["price"]))
     assert (fill.conid, fill.broker_order_id) == (CONIDS["MSFT"], row["order_id"])
@@ -255,8 +272,16 @@ def test_the_sandboxs_trades_are_the_books(real: OrderReader, sandbox: RunningSa
 
 def test_the_sandboxs_preview_leaves_no_order(real: OrderReader, sandbox: RunningSandbox) -> None:
     before = sandbox.orders()
-    found = real.preview(intent(account_id=ACCOUNT))
+    found = real.preview(intent(account_id=ACCOUNT), always)
     assert (found.amount_usd, found.total_usd, found.error) == (
         Decimal("4450.00"), Decimal("4451.00"), None,
     )  # fmt: skip
     assert sandbox.orders() == before
+
+
+def test_a_preview_whose_turn_is_over_is_not_asked_for(
+    reads: OrderReader, fake_gateway: FakeGateway
+) -> None:
+    with pytest.raises(TemporaryError, match="turn to ask"):
+        reads.preview(intent(), never)
+    assert fake_gateway.bodies == []

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from tests.support.clock import ManualClock
-from tests.support.ledger import ACCOUNT, CLOSES_AT, Ledger, line
+from tests.support.ledger import ACCOUNT, CLOSES_AT, LEASE, Ledger, line
+from worker.fencing import conversation_of
 from worker.journal.orders import OrderBook
 from worker.journal.ownership import Holding, holdings
 
@@ -53,7 +54,9 @@ def test_accounts_are_kept_apart(ledger: Ledger, clock: ManualClock) -> None:
     other = OrderBook(ledger.journal, clock, OTHER)
     fence = ledger.begin_run()
     intent = ledger.intent(fence, account_id=OTHER)
-    order = other.intend(fence, ledger.lock(), intent, line(intent), Decimal(0), CLOSES_AT)
+    held = ledger.locks.acquire(conversation_of(OTHER), "other", 2, LEASE)
+    assert held is not None
+    order = other.intend(fence, held, intent, line(intent), Decimal(0), CLOSES_AT)
     assert (other.owned(1, "AAPL"), other.working(1, "AAPL")) == (0, 10)
     assert (ledger.book.owned(1, "AAPL"), ledger.book.working(1, "AAPL")) == (30, 0)
     assert other.open_orders() == [order]

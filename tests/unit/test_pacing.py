@@ -20,6 +20,7 @@ from worker.settings import PROJECT_ROOT
 __all__ = ["valkey_server"]
 
 PER_SECOND = 8
+GATEWAY = "https://127.0.0.1:5000"
 ANY = "GET /trsrv/stocks"
 ORDERS = "GET /iserver/account/orders"
 WAITER = f"""
@@ -27,7 +28,7 @@ import sys, redis
 from worker.clock import SystemClock
 from worker.ibkr.pacing import RedisLimiter
 client = redis.Redis.from_url(sys.argv[1])
-limiter = RedisLimiter(client, {PER_SECOND}, SystemClock())
+limiter = RedisLimiter(client, {PER_SECOND}, SystemClock(), "{GATEWAY}")
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(int(sys.argv[2])):
@@ -44,7 +45,7 @@ def a_client(server: ValkeyServer) -> "redis.Redis":
 
 
 def a_limiter(server: ValkeyServer, per_second: int = PER_SECOND) -> RedisLimiter:
-    return RedisLimiter(a_client(server), per_second, SystemClock())
+    return RedisLimiter(a_client(server), per_second, SystemClock(), GATEWAY)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ class Grants:
         found: list[int] = []
         while len(found) < count:
             command = self._monitor.next_command()["command"]
-            if match := re.match(r"ZADD openbell:ibkr:pace (\d+) ", command):
+            if match := re.match(r"ZADD openbell:ibkr:\w+:pace (\d+) ", command):
                 found.append(int(match[1]))
         self._monitor.__exit__(None, None, None)
         return found
@@ -238,6 +239,32 @@ def test_a_shared_value_is_read_once_for_all_processes(
     assert [limiter.shared("a", 5, read), other.shared("a", 5, read)] == [value, value]
     assert other.shared("b", 5, read) == value
     assert calls == [2]
+
+
+def test_two_gateways_on_one_redis_share_nothing(
+    limiter: RedisLimiter, valkey_server: ValkeyServer
+) -> None:
+    other = RedisLimiter(a_client(valkey_server), 1, SystemClock(), "https://another:5000")
+    assert limiter.shared("a", 5, lambda: 1) == 1
+    assert other.shared("a", 5, lambda: 2) == 2
+    other.punished()
+    limiter.wait(ANY)
+    with pytest.raises(PacingError):
+        other.wait(ANY)
+
+
+def test_who_read_too_long_ends_nobody_elses_turn(
+    limiter: RedisLimiter, valkey_server: ValkeyServer
+) -> None:
+    client = a_client(valkey_server)
+
+    def slow() -> Any:
+        [key] = client.keys("*:reading")
+        client.set(key, "another's by now")
+        return 1
+
+    limiter.shared("a", 0.05, slow)
+    assert [client.get(key) for key in client.keys("*:reading")] == [b"another's by now"]
 
 
 def test_a_shared_value_is_read_again_when_it_is_old(limiter: RedisLimiter) -> None:

@@ -1,5 +1,7 @@
 """Orders whose runs follow them no longer are followed all the same."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.clock import ManualClock
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 
 @pytest.fixture
 def reconciling(trading: Trading, ledger: Ledger) -> Reconciling:
-    return Reconciling(ledger.book, ledger.runs, trading.following)
+    return Reconciling(ledger.book, ledger.runs, ledger.steps, trading.following, ledger.clock)
 
 
 def close_run(ledger: Ledger, order: OrderRecord) -> None:
@@ -91,13 +93,31 @@ def test_a_resting_order_is_read_but_never_cancelled(
 def test_an_order_that_its_run_did_not_cancel_in_time_is_cancelled_here(
     trading: Trading, ledger: Ledger, reconciling: Reconciling, clock: ManualClock
 ) -> None:
-    """The run goes on, but nobody works on it: a queue may have no worker."""
+    """The run's step is alive, and does not do it: it hangs, or cannot reach the broker."""
     order = ledger.order("WORKING")
     clock.advance(359.9)
+    ledger.steps.renew(order.intent.run_id, 7, 1)
     assert reconciling.once() == {"open": 0, "moved": 0}
     clock.advance(0.1)
     assert reconciling.once() == {"open": 1, "moved": 0}
     assert trading.broker.cancelled == [order.broker_order_id]
+
+
+@pytest.mark.parametrize("stands", ["its lease died", "it overslept"])
+def test_an_order_of_a_run_at_which_nobody_works_is_followed(
+    trading: Trading, ledger: Ledger, reconciling: Reconciling, clock: ManualClock, stands: str
+) -> None:
+    order = ledger.order("WORKING")
+    run_id = order.intent.run_id
+    if stands == "it overslept":
+        ledger.steps.wait(run_id, 7, 1, clock.now + timedelta(seconds=2), "following")
+        clock.advance(62)
+    else:
+        clock.advance(30)
+    trading.broker.fills_all(order)
+    assert reconciling.once() == {"open": 0, "moved": 0}
+    clock.advance(0.1)
+    assert reconciling.once() == {"open": 1, "moved": 1}
 
 
 def test_an_order_without_a_run_is_followed(

@@ -48,6 +48,21 @@ CASES = [
     ("published just now", run_row(published_at=LATER), [], LATER, None),
     ("published often", run_row(published=5), [], OPEN + timedelta(minutes=14), None),
     ("published often, long ago", run_row(published=5), [], OPEN + timedelta(minutes=16), 1),
+    (
+        "published often, and it woke since", run_row(published=5, published_at=OPEN),
+        [step_row(7, "waiting", wake_at=OPEN + timedelta(minutes=3))],
+        OPEN + timedelta(minutes=5), 7,
+    ),
+    (
+        "published often, and its lease was renewed since", run_row(published=5),
+        [step_row(7, "running", lease_until=OPEN + timedelta(minutes=3))],
+        OPEN + timedelta(minutes=5), 7,
+    ),
+    (
+        "published often, and nothing happened since", run_row(published=5),
+        [step_row(7, "waiting", wake_at=OPEN - timedelta(minutes=3))],
+        OPEN + timedelta(minutes=5), None,
+    ),
     ("a person's, never in Redis", run_row(status="created", queued_at=None), [], LATER, None),
     ("Beat's", run_row(status="created", queued_at=None, slot="cron:0:x"), [], LATER, 1),
 ]  # fmt: skip

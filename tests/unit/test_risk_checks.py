@@ -1,6 +1,6 @@
 """Every check passes on good figures, and denies where it cannot know."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from worker.models.market import Contract, Quote
 from worker.models.signal import Signal
 from worker.risk.checks import CHECKS, check
 from worker.risk.codes import Code
-from worker.risk.figures import Figures, Limits, SizedOrder, age
+from worker.risk.figures import Figures, Limits, SizedOrder
 
 SECOND = timedelta(seconds=1)
 LIMITS = Limits(
@@ -54,6 +54,7 @@ GOOD: dict[str, Any] = {
     "owned_by_all": Decimal(50),
     "position": Decimal(100),
     "selling": Decimal(5),
+    "selling_foreign": Decimal(0),
     "blocked_by": None,
     "session_opens_at": NOW - 120 * SECOND,
     "session_closes_at": NOW + 6 * 3600 * SECOND,
@@ -81,7 +82,7 @@ NEEDS: dict[Code, set[str]] = {
     Code.ORDER_VALUE: set(),
     Code.POSITION_VALUE: {"owned", "working"},
     Code.POSITION: {"position", "selling"},
-    Code.OWNERSHIP: {"owned_by_all", "position"},
+    Code.OWNERSHIP: {"owned_by_all", "position", "selling_foreign"},
     Code.SHORT: set(),
     Code.BLOCKED: set(),
     Code.STRATEGY: {"strategy_is_current"},
@@ -170,7 +171,7 @@ def test_no_check_passes_without_a_figure_that_it_needs(missing: set[str], sells
         optional={
             name: st.none() | st.decimals(-(10**6), 10**6, allow_nan=False, places=3)
             for name in ("bid", "ask", "last", "previous_close", "seen", "owned", "working",
-                         "owned_by_all", "position", "selling")
+                         "owned_by_all", "position", "selling", "selling_foreign")
         }
         | {"quantity": st.decimals(-(10**6), 10**6, allow_nan=False, places=3),
            "limit_price": st.decimals(-(10**6), 10**6, allow_nan=False, places=3),
@@ -201,7 +202,7 @@ NOT_NUMBERS = [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-I
 @pytest.mark.parametrize(
     "name",
     ["quantity", "limit_price", "bid", "ask", "last", "previous_close", "confidence", "seen",
-     "owned", "working", "owned_by_all", "position", "selling"],
+     "owned", "working", "owned_by_all", "position", "selling", "selling_foreign"],
 )  # fmt: skip
 def test_no_figure_can_be_made_of_what_is_no_number(name: str, number: Decimal) -> None:
     with pytest.raises(ValidationError):
@@ -219,7 +220,17 @@ def test_no_limit_can_be_made_of_what_is_no_number(name: str, number: Decimal) -
 
 @pytest.mark.parametrize("number", NOT_NUMBERS[:2], ids=str)
 @pytest.mark.parametrize(
-    "name", ["owned", "working", "owned_by_all", "position", "selling", "quantity", "limit_price"]
+    "name",
+    [
+        "owned",
+        "working",
+        "owned_by_all",
+        "position",
+        "selling",
+        "selling_foreign",
+        "quantity",
+        "limit_price",
+    ],
 )
 @pytest.mark.parametrize("order", [{}, SELL], ids=["BUY", "SELL"])
 def test_what_is_no_number_is_denied_even_where_no_model_stops_it(
@@ -344,6 +355,15 @@ HUNDRED = {"bid": Decimal(100), "ask": Decimal(100), "last": Decimal(100)}
         (
             {"owned_by_all": Decimal(101)}, "OWNERSHIP",
             "strategies own 101 shares by the journal, the account holds 100",
+        ),
+        (
+            {"selling_foreign": Decimal(51)}, "OWNERSHIP",
+            "strategies own 50 shares by the journal, the account holds 100, of which 51 are "
+            "being sold by somebody else",
+        ),
+        (
+            {"selling_foreign": None}, "OWNERSHIP",
+            "who owns the account's shares is not known",
         ),
         ({**SELL, "quantity": Decimal(31)}, "SHORT", "only 30 shares may be sold"),
         ({**SELL, "selling": Decimal(75)}, "SHORT", "only 25 shares may be sold"),
@@ -473,20 +493,3 @@ def test_a_reducing_state_lets_out_what_is_owned_and_nothing_in() -> None:
 def test_what_others_hold_is_never_sold() -> None:
     """The account holds 100, of which the strategy bought 30 and others 20."""
     assert "SHORT" in denials(**(SELL | {"quantity": Decimal(50)}))
-
-
-@pytest.mark.parametrize(
-    ("then", "expected"),
-    [
-        (None, None),
-        (NOW, timedelta()),
-        (NOW - SECOND, SECOND),
-        (NOW + 2 * SECOND, timedelta()),
-        (NOW + 2 * SECOND + timedelta(microseconds=1), None),
-        (NOW + timedelta(days=365), None),
-    ],
-)
-def test_an_age_is_never_negative_and_the_future_has_none(
-    then: datetime | None, expected: timedelta | None
-) -> None:
-    assert age(then, NOW) == expected

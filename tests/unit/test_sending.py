@@ -54,7 +54,7 @@ class FakeTrader:
     def close(self) -> None:
         self.closed += 1
 
-    def cancel(self, account_id: str, broker_order_id: str) -> None:
+    def cancel(self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]) -> None:
         raise AssertionError("nothing is cancelled here")
 
 
@@ -158,13 +158,13 @@ def test_the_last_look_comes_after_the_connection_and_before_the_sending(scene: 
     assert seen == [(1, "INTENDED")]
 
 
-def test_a_last_look_that_fails_leaves_the_order_to_be_sent_later(scene: Scene) -> None:
+def test_a_last_look_that_fails_is_a_no(scene: Scene) -> None:
     def fails() -> str | None:
-        raise TemporaryError("no quote")
+        raise TemporaryError("no answer about the hours")
 
-    with pytest.raises(TemporaryError):
-        scene.send(last_look=fails)
-    assert (scene.now.state, scene.trader.sent, scene.trader.closed) == ("INTENDED", [], 1)
+    found = scene.send(last_look=fails)
+    assert (found.state, found.reasons) == ("DENIED", ("no answer about the hours",))
+    assert (scene.trader.sent, scene.trader.closed) == ([], 1)
 
 
 def test_a_late_order_is_denied_unsent(scene: Scene, clock: ManualClock) -> None:

@@ -153,6 +153,10 @@ def test_a_sell_sells_all_that_is_owned_but_for_what_is_being_sold() -> None:
     assert sized("SELL", owned=30, working=-10) == order("SELL", 20, "129.68")
 
 
+def test_nothing_is_sold_while_a_purchase_of_its_own_works() -> None:
+    assert sized("SELL", owned=30, working=8) == "a purchase of its own is still working"
+
+
 @pytest.mark.parametrize(("owned", "working"), [(0, 0), (30, -30), (30, -31), (-1, 0)])
 def test_a_sell_of_nothing_is_no_order(owned: int, working: int) -> None:
     assert sized("SELL", owned, working) == "the strategy owns nothing to sell"

@@ -5,7 +5,7 @@ a client's mistake, 200 to a refusal, 401 to a foreign account.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -58,10 +58,16 @@ class Gateway:
         *,
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
+        in_time: Callable[[], bool] | None = None,
     ) -> Any:
-        """One request, decoded. Numbers with a fraction are Decimals."""
+        """One request, decoded. Numbers with a fraction are Decimals.
+
+        `in_time` is asked when the pace allows the request; no: TemporaryError, nothing is sent.
+        """
         shown = without_accounts(path)
         self.limiter.wait(f"{method} {shown}")
+        if in_time is not None and not in_time():
+            raise TemporaryError(f"the turn to ask {shown} was over")
         try:
             response = self._client.request(
                 method,

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class TooLate(Exception):
-    """The moment until which the order might be sent has passed; nothing was written."""
+    """The moment until which something might be written has passed; no further byte was."""
 
 
 class GatewayTrader:
@@ -49,11 +49,12 @@ class GatewayTrader:
             raise
         return OrderConnection(connection, self._questions, self._gateway.limiter)
 
-    def cancel(self, account_id: str, broker_order_id: str) -> None:
+    def cancel(self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]) -> None:
         """DELETE, once: it asks, and later reads show what came of it.
 
-        Raises Refused where the broker knows no such working order, TemporaryError where its
-        answer was lost: the request may have been taken.
+        `in_time` is asked directly before it is written. Raises Refused where the broker knows no
+        such working order, TemporaryError where it was too late to ask, or the answer was lost:
+        then the request may have been taken.
         """
         if decode.order_id(broker_order_id) is None:
             raise Refused(f"{broker_order_id} is the id of no single order")
@@ -62,18 +63,23 @@ class GatewayTrader:
         try:
             self._prove(connection.client)
             path = f"iserver/account/{account_id}/order/{broker_order_id}"
+            connection.arm(_guard(in_time))
             response = connection.client.delete(path)
+        except TooLate:
+            raise TemporaryError("the turn to cancel it was over") from None
         except httpx.HTTPError as error:
             raise TemporaryError(f"the cancel's answer was lost ({type(error).__name__})") from None
         finally:
             connection.close()
         if response.status_code == 429:
             self._gateway.limiter.punished()
-        words = error_text(response)
-        if response.status_code == 400 or (response.is_success and words):
+        answer, words = _json(response), error_text(response)
+        if response.status_code == 400 or (response.is_success and _error_in(answer)):
             raise Refused(f"the broker does not cancel it: {words}")
         if not response.is_success:
             raise TemporaryError(f"the cancel was answered with {response.status_code}")
+        if not isinstance(answer, dict):
+            raise TemporaryError("the cancel was answered with something that is not the broker's")
 
 
 class OrderConnection:
@@ -132,16 +138,11 @@ class OrderConnection:
         self, path: str, body: dict[str, Any], in_time: Callable[[], bool]
     ) -> SendResult | Question:
         first = path.startswith("iserver/account/")
-
-        def guard() -> None:
-            if not in_time():
-                raise TooLate
-
-        self._connection.arm(guard)
+        self._connection.arm(_guard(in_time))
         try:
             response = self._connection.client.post(path, json=body)
         except TooLate:
-            return SendResult(kind="unknown", text="its time had passed; nothing was written")
+            return SendResult(kind="unknown", text=self._too_late(first))
         except httpx.HTTPError as error:
             return self._lost(first, f"{type(error).__name__}: {error}".rstrip(": "))
         if response.status_code == 429:
@@ -152,10 +153,28 @@ class OrderConnection:
             return result.evolve(kind="unknown") if result.kind == "refused" else result
         return result
 
+    def _too_late(self, first: bool) -> str:
+        if not first:
+            return "the time for a reply had passed"
+        rest = "a part of it was" if self._connection.written else "nothing was"
+        return f"its time had passed; {rest} written"
+
     def _lost(self, first: bool, why: str) -> SendResult:
         if first and not self._connection.written:
             return SendResult(kind="not_sent", text=f"no byte of it left this machine ({why})")
         return SendResult(kind="unknown", text=f"the answer was lost ({why})")
+
+
+def _guard(in_time: Callable[[], bool]) -> Callable[[], None]:
+    def guard() -> None:
+        if not in_time():
+            raise TooLate
+
+    return guard
+
+
+def _error_in(answer: Any) -> bool:
+    return isinstance(answer, dict) and bool(answer.get("error"))
 
 
 def _json(response: httpx.Response) -> Any:

@@ -4,6 +4,7 @@ The gateway takes 10 requests a second and punishes an address that sends more w
 an hour of silence, so every process waits here before it asks.
 """
 
+import hashlib
 import json
 import threading
 import uuid
@@ -45,6 +46,11 @@ redis.call('ZADD', KEYS[1], ms, ARGV[3]); redis.call('PEXPIRE', KEYS[1], 2000)
 if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
 return 0
 """
+# A turn that ran out may be another's by now.
+_END_MINE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
 log = structlog.get_logger(__name__)
 
 
@@ -62,9 +68,13 @@ class Limiter(Protocol):
 
 
 class RedisLimiter:
-    def __init__(self, client: "redis.Redis", per_second: int, clock: Clock) -> None:
+    """`gateway`: the address whose pace it keeps; two gateways on one Redis share nothing."""
+
+    def __init__(self, client: "redis.Redis", per_second: int, clock: Clock, gateway: str) -> None:
         self._redis, self._per_second, self._clock = client, per_second, clock
+        self._prefix = f"openbell:ibkr:{hashlib.sha256(gateway.encode()).hexdigest()[:12]}"
         self._take = client.register_script(_TAKE)
+        self._end_mine = client.register_script(_END_MINE)
         self._local = threading.Lock()
         self._next_local = 0.0
 
@@ -81,14 +91,15 @@ class RedisLimiter:
         log.error("penalty_box", seconds=PENALTY_SECONDS)
         self._next_local = monotonic() + PENALTY_SECONDS  # should Redis go away meanwhile
         try:
-            self._redis.set("openbell:ibkr:penalty", "1", px=PENALTY_SECONDS * 1000)
+            self._redis.set(f"{self._prefix}:penalty", "1", px=PENALTY_SECONDS * 1000)
         except redis.RedisError:
             log.warning("penalty_not_shared")
 
     def shared(self, key: str, seconds: float, read: Callable[[], Any]) -> Any:
-        name = f"openbell:ibkr:shared:{key}"
+        name = f"{self._prefix}:shared:{key}"
+        turn = uuid.uuid4().hex
         try:
-            kept = self._kept_or_turn(name)
+            kept = self._kept_or_turn(name, turn)
         except redis.RedisError:
             return read()
         if kept is not None:
@@ -97,18 +108,18 @@ class RedisLimiter:
             value = read()
             self._share(name, seconds, value)
         finally:
-            self._end_turn(name)
+            self._end_turn(name, turn)
         return value
 
-    def _kept_or_turn(self, name: str) -> str | bytes | None:
+    def _kept_or_turn(self, name: str, turn: str) -> str | bytes | None:
         """What another process read; None when it is this one's turn to read."""
         end = monotonic() + LONGEST_WAIT_SECONDS
         while True:
             kept = self._redis.get(name)
             if isinstance(kept, bytes | str):
                 return kept
-            turn = self._redis.set(f"{name}:reading", "1", nx=True, px=_TURN_MILLISECONDS)
-            if turn or monotonic() > end:
+            mine = self._redis.set(f"{name}:reading", turn, nx=True, px=_TURN_MILLISECONDS)
+            if mine or monotonic() > end:
                 return None
             self._clock.sleep(0.1)
 
@@ -118,14 +129,14 @@ class RedisLimiter:
         except redis.RedisError:
             log.warning("not_shared", name=name)
 
-    def _end_turn(self, name: str) -> None:
+    def _end_turn(self, name: str, turn: str) -> None:
         with suppress(redis.RedisError):  # it ends by itself as well
-            self._redis.delete(f"{name}:reading")
+            self._end_mine(keys=[f"{name}:reading"], args=[turn])
 
     def _ask(self, endpoint: str) -> float:
         """0: go. Otherwise seconds until it is worth asking again."""
         interval = INTERVALS.get(endpoint, 0.0)
-        keys = ["openbell:ibkr:pace", f"openbell:ibkr:pace:{endpoint}", "openbell:ibkr:penalty"]
+        keys = [f"{self._prefix}:{each}" for each in ("pace", f"pace:{endpoint}", "penalty")]
         ticket = uuid.uuid4().hex
         try:
             answer = int(

@@ -1,12 +1,22 @@
 """Orders and trades as the broker lists them, and its preview of an order."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Literal
 
 from worker.errors import UnreadableAnswer
 from worker.ibkr import decode
 from worker.ibkr.client import GatewayReader
 from worker.ibkr.orders import ticket
-from worker.models.order import BrokerOrder, Fill, LiveOrders, OrderIntent, Preview
+from worker.models.order import (
+    COID_PREFIX,
+    BrokerOrder,
+    Fill,
+    LiveOrders,
+    OrderIntent,
+    Preview,
+    Trades,
+)  # fmt: skip
 
 TRADE_DAYS = 7
 # Just under the pace at which the broker may be asked for them.
@@ -46,13 +56,18 @@ class OrderReader:
                 break
         return live.to_json()
 
-    def fills(self) -> tuple[Fill, ...]:
+    def fills(self) -> Trades:
         """GET /iserver/account/trades of the last 7 days (1 in 5 s, one read for all processes)."""
         limiter = self._reader.gateway.limiter
-        rows = limiter.shared(f"trades:{self._account_id}", SHARED_SECONDS, self._read_fills)
-        return tuple(Fill.from_json(row) for row in rows)
+        key = f"trades:{self._account_id}"
+        return Trades.from_json(limiter.shared(key, SHARED_SECONDS, self._read_fills))
 
-    def _read_fills(self) -> list[dict[str, Any]]:
+    def position(self, conid: int) -> Decimal:
+        """The account's shares of one contract, as just read."""
+        held = [each.quantity for each in self._reader.positions() if each.conid == conid]
+        return sum(held, Decimal(0))
+
+    def _read_fills(self) -> dict[str, Any]:
         answer = self._reader.primed(
             lambda: self._reader.gateway.get(
                 "/iserver/account/trades", days=TRADE_DAYS, accountId=self._account_id
@@ -60,15 +75,21 @@ class OrderReader:
         )
         if not isinstance(answer, list):
             raise UnreadableAnswer("the broker's list of trades is no list")
-        return [_fill(row).to_json() for row in answer]
+        found = [(row, _fill(row)) for row in answer]
+        return Trades(
+            fills=tuple(fill for _, fill in found if fill is not None),
+            complete=not any(fill is None and _may_be_ours(row) for row, fill in found),
+        ).to_json()
 
-    def preview(self, intent: OrderIntent) -> Preview:
+    def preview(self, intent: OrderIntent, in_time: Callable[[], bool]) -> Preview:
         """POST .../orders/whatif: what the order would cost. Nothing is kept at the broker."""
         path = f"/iserver/account/{self._account_id}/orders/whatif"
         # The preview takes no client id: it must not use up the order's.
         order = {name: value for name, value in ticket(intent).items() if name != "cOID"}
         answer = self._reader.primed(
-            lambda: self._reader.gateway.once("POST", path, body={"orders": [order]})
+            lambda: self._reader.gateway.once(
+                "POST", path, body={"orders": [order]}, in_time=in_time
+            )
         )
         if not isinstance(answer, dict):
             raise UnreadableAnswer("the broker's preview is no object")
@@ -111,14 +132,19 @@ def _order(row: Any) -> BrokerOrder | None:
     )
 
 
-def _fill(row: Any) -> Fill:
+def _may_be_ours(row: Any) -> bool:
+    """A trade of an order with a foreign client id is not."""
+    coid = decode.identifier(row.get("order_ref")) if isinstance(row, dict) else None
+    return coid is None or coid.startswith(COID_PREFIX)
+
+
+def _fill(row: Any) -> Fill | None:
     row = row if isinstance(row, dict) else {}
     execution, conid = decode.identifier(row.get("execution_id")), decode.whole(row.get("conid"))
     side, time = _side(row.get("side")), decode.moment_ms(row.get("trade_time_r"))
     quantity, price = decode.number(row.get("size")), decode.number(row.get("price"))
     if None in (execution, conid, side, time, quantity, price):
-        # A trade that cannot be read could be ours: better no list than one with a hole.
-        raise UnreadableAnswer("a trade in the broker's list cannot be read")
+        return None
     return Fill.model_validate(
         {
             "execution_id": execution,

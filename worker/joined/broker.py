@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from worker.clock import Clock
-from worker.errors import NeedsLogin, OpenbellError
+from worker.errors import NeedsLogin, OpenbellError, TemporaryError
 from worker.ibkr.client import GatewayReader
 from worker.models.market import AccountFigures, AccountProof, BrokerSession, Position
 from worker.models.run import Session
@@ -38,11 +38,14 @@ class Broker:
     def hours_disagreement(
         self, symbols: tuple[str, ...], session: Session, now: datetime
     ) -> str | None:
-        """Why the broker's own trading schedule does not bear out the calendar; None if it does."""
+        """Why the broker's own trading schedule does not bear out the calendar; None if it does.
+
+        Raises NeedsLogin and TemporaryError where it may be read later.
+        """
         for symbol in symbols:
             try:
                 hours = self._reader.trading_hours(self._reader.contract(symbol).conid)
-            except NeedsLogin:
+            except (NeedsLogin, TemporaryError):
                 raise
             except OpenbellError as error:
                 return (

@@ -15,7 +15,7 @@ from worker.models.base import Value
 from worker.models.decision import Check, Decision
 from worker.models.market import Contract, Position, Quote
 from worker.models.order import BrokerOrder, LiveOrders, OrderIntent, OrderRecord
-from worker.models.run import Run
+from worker.models.run import Run, Session
 from worker.models.signal import Signal
 from worker.models.strategy import Mode, Strategy
 from worker.modes import still_allowed
@@ -83,6 +83,8 @@ class Sources:
     calendar: ExchangeCalendar
     strategy_now: Callable[[int], Strategy]
     configured_mode: Mode
+    # Why the broker's own schedule does not bear out a session at a moment; None if it does.
+    hours_disagreement: Callable[[tuple[str, ...], Session, datetime], str | None]
 
 
 class Decisions:
@@ -91,6 +93,7 @@ class Decisions:
         self._orders, self._states = sources.orders, sources.states
         self._calendar, self._strategy_now = sources.calendar, sources.strategy_now
         self._configured_mode = sources.configured_mode
+        self._hours_disagreement = sources.hours_disagreement
         self._limits, self._clock = limits, clock
         self._live: tuple[datetime, LiveOrders] | None = None
 
@@ -132,7 +135,16 @@ class Decisions:
         figures = self._now(run, signal, contract, quote)
         decision = check(order, figures, strictest(self._limits, run.strategy.risk))
         denied = [each for each in decision.denials if each.code in LAST_LOOK]
-        return "; ".join(f"{each.code}: {each.sentence}" for each in denied) or None
+        if denied:
+            return "; ".join(f"{each.code}: {each.sentence}" for each in denied)
+        return self._broker_disagrees(run, intent.symbol)
+
+    def _broker_disagrees(self, run: Run, symbol: str) -> str | None:
+        if run.session is None:
+            return f"{Code.SESSION}: the run knows no session"
+        now = self._clock.market_now()
+        disagreement = self._hours_disagreement((symbol,), run.session, now)
+        return f"{Code.SESSION}: {disagreement}" if disagreement else None
 
     def _figures(self, run: Run, signal: Signal) -> Figures:
         contract = self._market.contract(signal.symbol)
@@ -152,6 +164,7 @@ class Decisions:
             owned_by_all=self._orders.owned_by_all(symbol),
             position=held,
             selling=None if foreign is None else self._orders.selling(symbol) + foreign,
+            selling_foreign=foreign,
             blocked_by=self._orders.blocked_by(symbol) or _contradiction(at_broker),
         )
 

@@ -30,6 +30,10 @@ SHOWN = Decimal("0.0001")  # the journal has the average exactly
 PREVIEW_PATIENCE = timedelta(seconds=60)
 
 
+# An order as it would be, and whether there is still time to ask.
+PreviewCall = Callable[[OrderIntent, Callable[[], bool]], Preview]
+
+
 class Desk(Protocol):
     """What place_orders does with its orders."""
 
@@ -157,8 +161,12 @@ class OrderDesk(_Deciding):
         open_orders = self._open(run)
         if not open_orders:
             return
-        self._following.settle(open_orders)
-        self._following.cancel_overdue(self._open(run))
+        if any(order.intent.account_id != self._orders.account_id for order in open_orders):
+            raise StepError(
+                "the configured account was changed while the run has an order with the former "
+                "one; set ibkr.account_id back, and the order is followed again"
+            )
+        self._following.look(open_orders)
         still_open = self._open(run)
         if still_open and not self._may_leave(run, still_open):
             raise Wait(self._next_look(still_open), _waits_for(still_open))
@@ -218,7 +226,7 @@ class OrderDesk(_Deciding):
 class PreviewDesk(_Deciding):
     """Has the broker's what-if instead of an order. It reserves nothing and counts in no limit."""
 
-    def __init__(self, tools: Tools, preview: Callable[[OrderIntent], Preview]) -> None:
+    def __init__(self, tools: Tools, preview: PreviewCall) -> None:
         super().__init__(tools)
         self._preview = preview
 
@@ -243,8 +251,8 @@ class PreviewDesk(_Deciding):
     def _previewed(self, intent: OrderIntent, line: OrderLine) -> OrderLine:
         """Behind every order and cancel. Raises Busy while another conversation goes on."""
         try:
-            with self._conversation.hold(intent.run_id, "preview"):
-                preview = self._preview(intent)
+            with self._conversation.hold(intent.run_id, "preview") as lock:
+                preview = self._preview(intent, lambda: self._clock.wall_now() < lock.lease_until)
         except OpenbellError as error:
             return line.evolve(outcome="not previewed", reason=error.sentence)
         shown = preview.to_json()

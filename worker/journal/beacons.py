@@ -33,6 +33,11 @@ class BeaconBook:
             gone = connection.execute(delete(beacons).where(beacons.c.name == name))
             return gone.rowcount == 1
 
+    def is_lit(self, name: str) -> bool:
+        query = select(beacons.c.name).where(beacons.c.name == name)
+        with self._journal.read() as connection:
+            return connection.execute(query).scalar_one_or_none() is not None
+
     def data(self, name: str) -> Any:
         query = select(beacons.c.data).where(beacons.c.name == name)
         with self._journal.read() as connection:

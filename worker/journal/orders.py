@@ -4,7 +4,7 @@ Everything is of one account. Each change of an order is an event beside its cur
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.clock import Clock
-from worker.errors import LeaseLost, Refused
-from worker.fencing import Fence, Held
+from worker.errors import LeaseLost, Refused, RunIsOver
+from worker.fencing import Fence, Held, conversation_of
 from worker.journal.engine import Journal
 from worker.journal.locks import is_held
 from worker.journal.ownership import ZERO, lock_shares, owned_in, selling_in, working_in
@@ -55,14 +55,15 @@ class OrderBook:
         `position`: the account's shares of the symbol, as just read. Raises Refused where the step
         is another's by now, the run is over, the shares are not free, or it is decided already.
         """
-        row = self._row(intent, fence, closes_at, self._clock.wall_now())
         try:
             with self._journal.write() as connection:
                 _require_fence(connection, fence)
-                if not is_held(connection, lock, self._clock.wall_now()):
+                if not self._converses(connection, lock, self._clock.wall_now()):
                     raise LeaseLost("the conversation is another's by now: what was read is old")
                 if intent.side == "SELL":
                     self._require_free(connection, intent, position)
+                foreign = position - owned_in(connection, self.account_id, intent.symbol)
+                row = self._row(intent, fence, closes_at, foreign)
                 connection.execute(insert(orders).values(**row))
                 self._decide(connection, intent.run_id, intent.symbol, intent.leg, line)
                 self._note(connection, intent.coid, intent.run_id, "INTENDED", "decided")
@@ -71,24 +72,29 @@ class OrderBook:
         return self.get(intent.coid)
 
     def begin_send(
-        self, fence: Fence, lock: Held, coid: str, send_by: datetime, now_market: datetime
+        self, fence: Fence, lock: Held, coid: str, send_within: timedelta, now_market: datetime
     ) -> Begin:
         """INTENDED becomes SENDING for the one caller that may send it now.
 
-        In one transaction: the step's token is the newest, the conversation is ours until past
-        `send_by`, the run is neither over nor late, and trading is not halted.
+        In one transaction: the step's token is the newest, the conversation is this account's and
+        ours until past the moment to send by, the run is neither over nor late, and trading is not
+        halted.
         """
         with self._journal.write() as connection:
             row = _locked(connection, coid)
             if row["state"] != "INTENDED":
                 return Begin(kind="not_ours", why=f"it is {row['state']} already")
-            if not is_held(connection, lock, send_by):
+            if row["account_id"] != self.account_id:
+                return Begin(kind="denied", why="it was decided for another account")
+            # Counted from here: beginning to write may have taken long.
+            send_by = self._clock.wall_now() + send_within
+            if not self._converses(connection, lock, send_by):
                 return Begin(kind="not_ours", why="the conversation is another's by now")
             try:
                 run_row = _require_fence(connection, fence)
             except LeaseLost as error:
                 return Begin(kind="not_ours", why=error.sentence)
-            except Refused as error:
+            except RunIsOver as error:
                 return Begin(kind="denied", why=error.sentence)
             if run_row["not_after"] is None or now_market > run_row["not_after"]:
                 return Begin(kind="denied", why="the run's window has ended")
@@ -97,7 +103,7 @@ class OrderBook:
                 return Begin(kind="denied", why=f"trading is {state}")
             changes = {"token": fence.token, "send_by": send_by}
             self._change(connection, row, "SENDING", "about to be sent", changes)
-        return Begin(kind="go")
+        return Begin(kind="go", send_by=send_by)
 
     def settle(
         self, coid: str, expected: OrderState, state: OrderState, cause: str, **changes: Any
@@ -124,6 +130,13 @@ class OrderBook:
             row = _locked(connection, coid)
             changes = {"cancel_requested_at": self._clock.wall_now()}
             self._change(connection, row, row["state"], cause, changes)
+
+    def note_absent(self, coid: str, since: datetime | None) -> None:
+        """Remember when the broker was first seen to show nothing of it, or that it does again."""
+        cause = "the broker shows nothing of it" if since else "the broker shows it again"
+        with self._journal.write() as connection:
+            row = _locked(connection, coid)
+            self._change(connection, row, row["state"], cause, {"absent_since": since})
 
     def add_fills(self, found: Sequence[Fill]) -> Sequence[Fill]:
         """Keep the fills of the journal's own orders, each execution once; gives the new ones."""
@@ -157,6 +170,11 @@ class OrderBook:
         return self._records(
             and_(orders.c.state.in_(ACTIVE), orders.c.account_id == self.account_id)
         )
+
+    def open_elsewhere(self) -> int:
+        """How many orders of other accounts may still change; nobody here can look at them."""
+        elsewhere = and_(orders.c.state.in_(ACTIVE), orders.c.account_id != self.account_id)
+        return len(self._records(elsewhere))
 
     def recent(self, limit: int = 50) -> Sequence[OrderRecord]:
         """The newest orders first, of any account."""
@@ -217,6 +235,10 @@ class OrderBook:
         )
         return f"what became of order {rows[0].intent.coid} is not known" if rows else None
 
+    def _converses(self, connection: Connection, lock: Held, until: datetime) -> bool:
+        is_this_accounts = lock.name == conversation_of(self.account_id)
+        return is_this_accounts and is_held(connection, lock, until)
+
     def _records(self, condition: Any) -> list[OrderRecord]:
         query = select(orders).where(condition).order_by(orders.c.created_at, orders.c.coid)
         with self._journal.read() as connection:
@@ -247,8 +269,9 @@ class OrderBook:
             raise Refused(f"only {max(ZERO, free)} shares of {symbol} are free to sell")
 
     def _row(
-        self, intent: OrderIntent, fence: Fence, closes_at: datetime, now: datetime
+        self, intent: OrderIntent, fence: Fence, closes_at: datetime, foreign: Decimal
     ) -> dict[str, Any]:
+        now = self._clock.wall_now()
         return {
             "coid": intent.coid,
             "run_id": intent.run_id,
@@ -265,6 +288,7 @@ class OrderBook:
             "token": fence.token,
             "filled_quantity": ZERO,
             "reasons": [],
+            "foreign_quantity": foreign,
             "session_closes_at": closes_at,
             "created_at": now,
             "updated_at": now,
@@ -304,7 +328,12 @@ class OrderBook:
         kept = connection.execute(of_order).all()
         filled = sum((quantity for quantity, _ in kept), ZERO)
         worth = sum((quantity * price for quantity, price in kept), ZERO)
-        changes = {"filled_quantity": filled, "average_price": worth / filled if filled else None}
+        changes = {
+            "filled_quantity": filled,
+            "average_price": worth / filled if filled else None,
+            # The answer that told it may have been lost.
+            "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
+        }
         cause = f"{fill.quantity} filled at {fill.price} ({fill.execution_id})"
         self._change(connection, row, row["state"], cause, changes)
 
@@ -339,13 +368,13 @@ class OrderBook:
 
 
 def _require_fence(connection: Connection, fence: Fence) -> RowMapping:
-    """The run's row, locked. Raises Refused unless the step's lease is the caller's and the run
-    goes on."""
+    """The run's row, locked. Raises RunIsOver where it does not go on, LeaseLost where the step's
+    lease is not the caller's."""
     run_row = connection.execute(
         select(runs).where(runs.c.run_id == fence.run_id).with_for_update()
     ).mappings().one_or_none()  # fmt: skip
     if run_row is None or run_row["cancelled"] or run_row["status"] not in ("created", "queued"):
-        raise Refused("the run is over or was cancelled")
+        raise RunIsOver("the run is over or was cancelled")
     query = select(steps.c.token, steps.c.state).where(
         steps.c.run_id == fence.run_id, steps.c.number == fence.number
     )
@@ -372,6 +401,8 @@ def _record(row: RowMapping) -> OrderRecord:
         session_closes_at=row["session_closes_at"],
         acknowledged_at=row["acknowledged_at"],
         cancel_requested_at=row["cancel_requested_at"],
+        foreign_quantity=row["foreign_quantity"],
+        absent_since=row["absent_since"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -138,7 +138,11 @@ class StepBook:
         )
 
     def wait(self, run_id: str, number: int, token: int, wake_at: datetime, why: str) -> bool:
-        return self._end(run_id, number, token, state="waiting", wake_at=wake_at, waits_for=why)
+        """The body came so far, so earlier troubles count no longer."""
+        return self._end(
+            run_id, number, token, state="waiting", wake_at=wake_at, waits_for=why, attempts=0,
+            takeovers=0,
+        )  # fmt: skip
 
     def release(
         self, run_id: str, number: int, token: int, again_at: datetime, why: str, most: int

@@ -110,6 +110,8 @@ orders = Table(
     Column("acknowledged_at", UtcText),
     Column("cancel_requested_at", UtcText),
     Column("session_closes_at", UtcText),
+    Column("foreign_quantity", DecimalText),
+    Column("absent_since", UtcText),
     Column("created_at", UtcText, nullable=False),
     Column("updated_at", UtcText, nullable=False),
     UniqueConstraint("run_id", "symbol", "leg"),

@@ -17,10 +17,13 @@ ACTIVE: frozenset[str] = frozenset({"INTENDED", "SENDING", "WORKING", "PARTIAL",
 DONE: frozenset[str] = frozenset({"DENIED", "FILLED", "CANCELLED", "REJECTED", "EXPIRED"})
 
 
+COID_PREFIX = "ob-"
+
+
 def client_order_id(run_id: str, symbol: str, leg: str) -> str:
     """IBKR's cOID: a pure function of the order's key, so that a repeat is the same order."""
     digest = hashlib.sha256(f"{run_id}\n{symbol}\n{leg}".encode()).hexdigest()
-    return f"ob-{digest[:24]}"
+    return f"{COID_PREFIX}{digest[:24]}"
 
 
 class OrderIntent(Value):
@@ -52,6 +55,8 @@ class OrderRecord(Value):
     """An order's row in the journal.
 
     `session_closes_at` and `acknowledged_at` are market time, the other moments wall time.
+    `foreign_quantity`: the account's shares that no strategy owned when it was written down.
+    `absent_since`: when the broker was first seen to show nothing of it after its session.
     """
 
     intent: OrderIntent
@@ -64,6 +69,8 @@ class OrderRecord(Value):
     session_closes_at: Utc | None = None
     acknowledged_at: Utc | None = None
     cancel_requested_at: Utc | None = None
+    foreign_quantity: Decimal | None = None
+    absent_since: Utc | None = None
     created_at: Utc
     updated_at: Utc
 
@@ -85,6 +92,14 @@ class Fill(Value):
     price: Decimal
     commission_usd: Decimal | None = None
     executed_at: Utc
+
+
+class Trades(Value):
+    """One read of the broker's trades. Not `complete`: one that may be ours cannot be read, and
+    what is not in it proves nothing."""
+
+    fills: tuple[Fill, ...]
+    complete: bool = True
 
 
 class BrokerOrder(Value):
@@ -122,10 +137,14 @@ class Preview(Value):
 
 
 class Begin(Value):
-    """May the order be sent now? denied: never again; not_ours: another has it, or will."""
+    """May the order be sent now? denied: never again; not_ours: another has it, or will.
+
+    `send_by` (wall) with go alone: past it nothing may be written.
+    """
 
     kind: Literal["go", "denied", "not_ours"]
     why: str = ""
+    send_by: Utc | None = None
 
 
 class SendResult(Value):

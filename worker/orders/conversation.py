@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from worker.clock import Clock
-from worker.fencing import Held
+from worker.fencing import Held, conversation_of
 from worker.orders.ports import Locks
 from worker.waiting import Wait
 
@@ -26,7 +26,7 @@ class Busy(Exception):
 
 class Conversation:
     def __init__(self, locks: Locks, account_id: str, clock: Clock) -> None:
-        self._locks, self._name, self._clock = locks, f"orders:{account_id}", clock
+        self._locks, self._name, self._clock = locks, conversation_of(account_id), clock
 
     @contextmanager
     def hold(self, holder: str, purpose: Purpose) -> Iterator[Held]:

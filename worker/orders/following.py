@@ -1,19 +1,23 @@
 """Following open orders to their end: by the broker's lists, or by a cancel when overdue."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
 
 from worker.clock import Clock
 from worker.errors import OpenbellError
-from worker.models.order import OrderRecord
+from worker.fencing import Held
+from worker.models.order import LiveOrders, OrderRecord
 from worker.orders.conversation import LEASE, Busy, Conversation
 from worker.orders.ports import Alarm, Book, Reads, Trader
-from worker.orders.settling import find, verdict
+from worker.orders.settling import EXPIRED, find, may_be_over, verdict
 
 ASK_TO_CANCEL_AGAIN = timedelta(seconds=30)
+# Longer than a read of the lists is shared: the second look is at another one.
+SECOND_LOOK_AFTER = timedelta(seconds=15)
 log = structlog.get_logger(__name__)
 
 
@@ -30,6 +34,14 @@ class Following:
         self._book, self._reads, self._trader = book, reads, trader
         self._conversation, self._clock, self._alarm = conversation, clock, alarm
 
+    def look(self, orders: Sequence[OrderRecord]) -> int:
+        """Settle what the broker's lists prove, and ask to cancel what is overdue, whether or not
+        they can be read; how many moved."""
+        try:
+            return self.settle(orders)
+        finally:
+            self.cancel_overdue([self._book.get(order.intent.coid) for order in orders])
+
     def settle(self, orders: Sequence[OrderRecord]) -> int:
         """Read the broker's orders and trades once, and move what they prove; how many moved."""
         for order in orders:
@@ -40,9 +52,13 @@ class Following:
         sent = [order for order in orders if order.state not in ("INTENDED", "DENIED")]
         if not sent:
             return 0
-        listed = self._reads.live_orders()
-        self._book.add_fills(self._reads.fills())
-        return sum(self._apply(order.intent.coid, listed.orders) for order in sent)
+        listed, trades = self._reads.live_orders(), self._reads.fills()
+        if not trades.complete:
+            log.warning("trades_incomplete", why="a trade that may be ours cannot be read")
+        self._book.add_fills(trades.fills)
+        moved = sum(self._apply(order.intent.coid, listed.orders) for order in sent)
+        shows_all = listed.snapshot and trades.complete
+        return moved + sum(self._expire(order.intent.coid, listed, shows_all) for order in sent)
 
     def cancel_overdue(self, orders: Sequence[OrderRecord]) -> None:
         """Ask once for each entry that has not filled in time; later reads show what came of it."""
@@ -55,14 +71,42 @@ class Following:
         if order.broker_order_id is None:
             return
         try:
-            with self._conversation.hold(order.intent.coid, "cancel"):
+            with self._conversation.hold(order.intent.coid, "cancel") as lock:
                 # Written down first: a lost answer must not make it look as if nobody had asked.
                 self._book.request_cancel(order.intent.coid, f"cancel asked for: {cause}")
-                self._trader.cancel(order.intent.account_id, order.broker_order_id)
+                account_id = order.intent.account_id
+                self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
         except Busy:
             return
         except OpenbellError as error:
             log.warning("cancel_not_taken", coid=order.intent.coid, reason=error.sentence)
+
+    def _while_held(self, lock: Held) -> Callable[[], bool]:
+        return lambda: self._clock.wall_now() < lock.lease_until
+
+    def _expire(self, coid: str, listed: LiveOrders, shows_all: bool) -> int:
+        """An order of a session that is over, of which the broker's lists, read twice, and the
+        account's position show nothing: it can no longer fill."""
+        order, now = self._book.get(coid), self._clock.wall_now()
+        if not may_be_over(order, self._clock.market_now()) or not shows_all:
+            return 0
+        if find(order, listed.orders) is not None or not self._position_is_explained(order):
+            if order.absent_since is not None:
+                self._book.note_absent(coid, None)
+            return 0
+        if order.absent_since is None:
+            self._book.note_absent(coid, now)
+            return 0
+        if now < order.absent_since + SECOND_LOOK_AFTER:
+            return 0
+        return int(self._book.settle(coid, order.state, "EXPIRED", EXPIRED, reasons=[EXPIRED]))
+
+    def _position_is_explained(self, order: OrderRecord) -> bool:
+        """Does the account hold what strategies own, and what was nobody's before the order?"""
+        if order.foreign_quantity is None:
+            return False
+        owned: Decimal = self._book.owned_by_all(order.intent.symbol)
+        return self._reads.position(order.intent.conid) == owned + order.foreign_quantity
 
     def _apply(self, coid: str, listed: Any) -> int:
         order = self._book.get(coid)
@@ -92,7 +136,7 @@ class Following:
         """Has it stood at the broker longer than it is good for, and may be asked to cancel?"""
         if order.state not in ("WORKING", "PARTIAL") or order.intent.rest:
             return False
-        if order.acknowledged_at is None:
+        if order.acknowledged_at is None or may_be_over(order, self._clock.market_now()):
             return False
         good_for = timedelta(seconds=order.intent.good_for_seconds)
         if self._clock.market_now() < order.acknowledged_at + good_for + by:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 from worker.fencing import Fence, Held
@@ -13,6 +14,7 @@ from worker.models.order import (
     OrderRecord,
     OrderState,
     SendResult,
+    Trades,
 )  # fmt: skip
 
 
@@ -20,13 +22,15 @@ class Book(Protocol):
     """The journal's orders: each method one short transaction."""
 
     def begin_send(
-        self, fence: Fence, lock: Held, coid: str, send_by: datetime, now_market: datetime
+        self, fence: Fence, lock: Held, coid: str, send_within: timedelta, now_market: datetime
     ) -> Begin: ...
     def settle(
         self, coid: str, expected: OrderState, state: OrderState, cause: str, **changes: Any
     ) -> bool: ...
     def deny(self, coid: str, why: str) -> bool: ...
     def request_cancel(self, coid: str, cause: str) -> None: ...
+    def note_absent(self, coid: str, since: datetime | None) -> None: ...
+    def owned_by_all(self, symbol: str) -> Decimal: ...
     def add_fills(self, found: Sequence[Fill]) -> Sequence[Fill]: ...
     def get(self, coid: str) -> OrderRecord: ...
 
@@ -40,7 +44,8 @@ class Locks(Protocol):
 
 class Reads(Protocol):
     def live_orders(self) -> LiveOrders: ...
-    def fills(self) -> tuple[Fill, ...]: ...
+    def fills(self) -> Trades: ...
+    def position(self, conid: int) -> Decimal: ...
 
 
 class Connection(Protocol):
@@ -52,7 +57,9 @@ class Connection(Protocol):
 
 class Trader(Protocol):
     def open(self) -> Connection: ...
-    def cancel(self, account_id: str, broker_order_id: str) -> None: ...
+    def cancel(
+        self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]
+    ) -> None: ...
 
 
 # Told of an order whose fate is not known.

@@ -44,16 +44,16 @@ class Sending:
             self._book.deny(coid, error.sentence)
             return
         try:
-            why = last_look()
+            why = _looked(last_look)
             if why is not None:
                 self._book.deny(coid, why)
                 return
-            send_by = self._clock.wall_now() + SEND_WITHIN
-            begin = self._book.begin_send(fence, lock, coid, send_by, self._clock.market_now())
+            begin = self._book.begin_send(fence, lock, coid, SEND_WITHIN, self._clock.market_now())
             if begin.kind == "denied":
                 self._book.deny(coid, begin.why)
                 return
-            if begin.kind == "not_ours":
+            send_by = begin.send_by
+            if begin.kind == "not_ours" or send_by is None:
                 raise LeaseLost(begin.why)
             result = connection.send(
                 order.intent,
@@ -80,3 +80,11 @@ class Sending:
         if done and state == "UNKNOWN":
             self._alarm(order, cause)
         log.info("order_sent", coid=coid, result=result.kind, questions=result.questions)
+
+
+def _looked(last_look: Callable[[], str | None]) -> str | None:
+    """A look that fails is a no."""
+    try:
+        return last_look()
+    except OpenbellError as error:
+        return error.sentence

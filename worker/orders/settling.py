@@ -1,10 +1,14 @@
 """What the broker's lists prove about an order. Pure: the same evidence, the same verdict."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from worker.models.base import Value
 from worker.models.order import BrokerOrder, OrderRecord, OrderState
+
+EXPIRED = "its session is over, and the broker's lists and the position show nothing of it"
+# The broker's lists may lag behind the bell.
+AFTER_THE_BELL = timedelta(minutes=5)
 
 
 class Verdict(Value):
@@ -26,6 +30,15 @@ def find(order: OrderRecord, listed: tuple[BrokerOrder, ...]) -> BrokerOrder | N
     return None
 
 
+def may_be_over(order: OrderRecord, market_now: datetime) -> bool:
+    """Is it open after its session, so that nothing more can become of it? All orders are good
+    for their day only."""
+    closes_at = order.session_closes_at
+    if order.state not in ("WORKING", "PARTIAL", "UNKNOWN") or closes_at is None:
+        return False
+    return market_now >= closes_at + AFTER_THE_BELL
+
+
 def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Verdict | None:
     """None: nothing new is proved. Absence from a list proves nothing.
 
@@ -40,7 +53,11 @@ def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Ve
     if listed is None:
         # Executions without a listing still prove that the order lives.
         if filled > 0 and order.state == "UNKNOWN":
-            return Verdict(state="PARTIAL", cause="executions were found")
+            return Verdict(
+                state="PARTIAL",
+                cause="executions were found",
+                broker_order_id=order.broker_order_id,
+            )
         return None
     if listed.status == "Cancelled" and listed.filled_quantity == filled:
         return _changed(order, _ended(order, listed, now), listed)

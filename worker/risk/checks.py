@@ -200,14 +200,13 @@ def known_position(order: SizedOrder, figures: Figures, limits: Limits) -> str |
 
 @_denies(Code.OWNERSHIP)
 def books_agree(order: SizedOrder, figures: Figures, limits: Limits) -> str | None:
-    if figures.owned_by_all is None or figures.position is None:
+    owned, held, leaving = figures.owned_by_all, figures.position, figures.selling_foreign
+    if owned is None or held is None or leaving is None:
         return "who owns the account's shares is not known"
-    if figures.owned_by_all <= figures.position:
+    if owned <= held - leaving:
         return None
-    return (
-        f"strategies own {figures.owned_by_all} shares by the journal, the account holds "
-        f"{figures.position}"
-    )
+    leave = f", of which {leaving} are being sold by somebody else" if leaving else ""
+    return f"strategies own {owned} shares by the journal, the account holds {held}{leave}"
 
 
 @_denies(Code.SHORT)

@@ -24,7 +24,8 @@ class Figures(Value):
 
     `owned`: what the strategy's own orders filled. `working`: what its working orders still buy,
     less what they sell. `owned_by_all`: all strategies' shares. `position`: the account's.
-    `selling`: shares in working sells of the whole account. `blocked_by`: why the symbol is.
+    `selling`: shares in working sells of the whole account, `selling_foreign` those that are no
+    strategy's. `blocked_by`: why the symbol is.
     """
 
     now: Utc
@@ -36,6 +37,7 @@ class Figures(Value):
     owned_by_all: Decimal | None = None
     position: Decimal | None = None
     selling: Decimal | None = None
+    selling_foreign: Decimal | None = None
     blocked_by: str | None = None
     session_opens_at: Utc | None = None
     session_closes_at: Utc | None = None

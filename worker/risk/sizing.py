@@ -35,6 +35,8 @@ def size(
         raise CannotSize("what the strategy owns is not known")
     limit = limit_price(signal.side == "BUY", quote, rules.collar_bps)
     if signal.side == "SELL":
+        if working > 0:
+            raise CannotSize("a purchase of its own is still working")
         if owned + working <= 0:
             raise CannotSize("the strategy owns nothing to sell")
         return SizedOrder(side="SELL", quantity=owned + working, limit_price=limit)
