@@ -45,7 +45,7 @@ def examination() -> "Iterator[Finding]":
     from scripts.access import short_account
     from scripts.doctor_findings import problem, without
     from scripts.doctor_gateway import gateway
-    from scripts.doctor_parts import parts
+    from scripts.doctor_parts import home, parts
     from worker.errors import ConfigurationError
     from worker.runtime import services
 
@@ -55,6 +55,7 @@ def examination() -> "Iterator[Finding]":
     except ConfigurationError as error:
         yield problem("configuration", error.sentence)
         return
+    yield from home(s)
     hidden = [(s.account_id, short_account(s.account_id) or "")] if s.account_id else []
     yield from without(hidden, parts(s))
     yield from without(hidden, gateway(s))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,6 +11,7 @@ import redis
 from scripts.access import impatient_redis
 from scripts.console import openbell
 from scripts.doctor_findings import Finding, ok, problem, warning
+from scripts.strategies import denied_symbols
 from worker.errors import ConfigurationError, OpenbellError
 from worker.http import Tls, make_client
 
@@ -40,6 +42,17 @@ def parts(s: "Services") -> Iterator[Finding]:
     yield alerts(s)
 
 
+def home(s: "Services") -> Iterator[Finding]:
+    """Only where it is not there: whatever looks into it must not make it."""
+    folder = s.settings.home
+    if not folder.is_dir():
+        yield problem(
+            "home",
+            f"{folder} does not exist: nothing is kept there",
+            f"correct OPENBELL_HOME, or make it with {openbell()} up",
+        )
+
+
 def configuration(s: "Services") -> Finding:
     from worker.running_set import running_set
 
@@ -65,6 +78,8 @@ def strategies(s: "Services") -> Iterator[Finding]:
             s.mode_of(one, None)
         except ConfigurationError as error:
             yield problem("strategies", f"each start of {one.id} {one.name} is refused: {error}")
+        for denied in denied_symbols(one, s.settings, s.strategies.place_of):
+            yield problem("strategies", denied)
 
 
 def calendar(s: "Services") -> Finding:
@@ -101,11 +116,14 @@ def journal(s: "Services") -> Finding:
 
 
 def store(s: "Services") -> Finding:
+    address = s.settings.store_address
+    if "://" not in address and not Path(address).is_dir():  # to try it would make it
+        return ok("store", f"{address} does not exist yet; the first run makes it")
     try:
         s.store.probe()
     except OpenbellError as error:
         return problem("store", error.sentence)
-    return ok("store", f"{s.settings.store_address} takes and gives")
+    return ok("store", f"{address} takes and gives")
 
 
 def redis_server(s: "Services") -> Finding:
@@ -221,6 +239,8 @@ def model(s: "Services") -> Finding:
             f"none is named, and {', '.join(asking)} ask one",
             "set OPENBELL_SIGNAL__BASE_URL and OPENBELL_SIGNAL__API_KEY, or `analyst: rules`",
         )
+    if unusable := s.settings.unusable_certificate("signal"):
+        return problem("model", unusable)
     key = signal.api_key.get_secret_value() if signal.api_key else None
     headers = {"Authorization": f"Bearer {key}"} if key else None
     answer = _get(signal.base_url, "models", tls=signal.tls, headers=headers)

@@ -33,7 +33,13 @@ def wire(s: "Services") -> Iterator[Finding]:
     """Raises NoWayOn after the problem that stops everything else."""
     url = httpx.URL(s.settings.ibkr.base_url)
     host, port = url.host, url.port or 443
-    yield from _connection(host, port)
+    try:
+        yield from _connection(host, port)
+    except NoWayOn:
+        # With a connection this is told together with how to export the one that is shown.
+        if unusable := s.settings.unusable_certificate("ibkr"):
+            yield problem("certificate", unusable)
+        raise
     shown = sha256(_shown_certificate(host, port)).hexdigest().upper()
     yield from _trust(s, shown, _how_to_pin(host, port, shown))
 

@@ -1,5 +1,6 @@
 """`openbell strategies`: the strategy files."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from scripts.show.words import NOTHING
 if TYPE_CHECKING:
     from worker.models.strategy import Strategy
     from worker.runtime import Services
+    from worker.settings import Settings
 
 app = group("Strategy files: list them, show one, validate them.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -71,28 +73,55 @@ def validate(
         Path | None, typer.Argument(metavar="FILE", help="Only this file; default: all.")
     ] = None,
 ) -> None:
-    """Look whether the strategy files are right. Exit code 2 and a sentence each where not.
+    """Look whether the strategy files are right, and trade only what the account may. Exit code 2
+    and a sentence each where not.
 
     \b
     openbell strategies validate config/strategies/01_momentum.yaml
     """
-    from worker.models.strategy import Strategy
-    from worker.runtime import services
-    from worker.yaml_file import read_yaml, validated
-
-    if file is not None:
-        data, node = read_yaml(file)
-        one = validated(Strategy, data, file, node)
-        out.print(f"{file}: strategy {one.id} {one.name} is right", markup=False, soft_wrap=True)
-        return
-    s = services()
-    problems = s.strategies.problems()
+    problems, right = _look_at_all() if file is None else _look_at(file)
     for problem in problems:
         complain(problem)
     if problems:
         raise SystemExit(WRONG)
-    names = ", ".join(f"{one.id} {one.name}" for one in s.strategies.all()) or "none"
-    out.print(f"all are right: {names}", markup=False, soft_wrap=True)
+    out.print(right, markup=False, soft_wrap=True)
+
+
+def denied_symbols(
+    one: "Strategy", settings: "Settings", place: Callable[["Strategy", tuple[str, ...]], str]
+) -> list[str]:
+    """What the strategy trades and the account may not: each such order would be denied."""
+    return [
+        f"{place(one, ('symbols', str(number)))}: {symbol} is not in risk.allowed_symbols of the "
+        "configuration, so each order in it would be denied; add it there, or remove it here"
+        for number, symbol in enumerate(one.symbols)
+        if symbol not in settings.risk.allowed_symbols
+    ]
+
+
+def _look_at_all() -> tuple[list[str], str]:
+    """What is wrong, and what to say where nothing is."""
+    from worker.runtime import services
+
+    s = services()
+    problems = [*s.strategies.problems()]
+    found = () if problems else s.strategies.all()
+    for one in found:
+        problems += denied_symbols(one, s.settings, s.strategies.place_of)
+    names = ", ".join(f"{one.id} {one.name}" for one in found) or "none"
+    return problems, f"all are right: {names}"
+
+
+def _look_at(file: Path) -> tuple[list[str], str]:
+    """The same for one file, wherever it is."""
+    from worker.models.strategy import Strategy
+    from worker.runtime import settings
+    from worker.yaml_file import place_of, read_yaml, validated
+
+    data, node = read_yaml(file)
+    one = validated(Strategy, data, file, node)
+    problems = denied_symbols(one, settings(), lambda _, key: place_of(file, node, key))
+    return problems, f"{file}: strategy {one.id} {one.name} is right"
 
 
 def _table(s: "Services", found: "tuple[Strategy, ...]") -> Table:

@@ -16,16 +16,19 @@ from scripts.parts.ports import Ports
 from scripts.parts.practice import Practice, practice_in
 from scripts.parts.program import program
 from scripts.parts.running import STOPPING, Running, running
-from scripts.parts.running_set import home_lock
+from scripts.parts.running_set import home_lock, tell_no_more
 from scripts.parts.starting import StartList
 from scripts.parts.stopping import Stopped
 from worker.clock import ReplayClock, SystemClock
 from worker.errors import ConfigurationError
 from worker.journal.engine import Journal
-from worker.settings import PROJECT_ROOT, Settings, load_settings
+from worker.models.strategy import Mode
+from worker.schedule.strategies import StrategyFiles
+from worker.settings import CERTIFIED, PROJECT_ROOT, Settings, load_settings
 
-# A year of prices lies ahead of it, so that a home can be used again for that long.
-FIRST_MOMENT = "2012-02-29T09:29:20"
+# The scripted analyst buys all that strategy 1 trades on this day: a first look sees orders. Eleven
+# months of prices lie ahead of it, so that a home can be used again for that long.
+FIRST_MOMENT = "2012-04-02T09:29:20"
 LOOK_SECONDS = 1.0
 
 
@@ -50,8 +53,10 @@ def up(
 ) -> None:
     """Run everything on this machine: Valkey, MLflow, workers, Beat and Flower, until Ctrl-C.
 
-    With the configured gateway every run is dry. With --sandbox runs may trade on paper there; its
-    clock and its book are kept in the home and go on when it is started again.
+    Orders go only to a server that proves to be the sandbox. Before any other gateway a run
+    decides and previews; what --no-dry-run would order there is denied, or refused at once where
+    the mode is dry. With --sandbox runs may trade on paper there; its clock and its book are kept
+    in the home and go on when it is started again.
     """
     folder = (home or Path(os.environ.get("OPENBELL_HOME") or PROJECT_ROOT / "var")).expanduser()
     with program():
@@ -59,19 +64,36 @@ def up(
             raise ConfigurationError("--at and --rate are the sandbox's; add --sandbox")
         folder = folder.resolve()
         with home_lock(folder) as lock, Ports() as ports:
+            tell_no_more(folder)  # what a killed set may have left counts for no settings
             practice = practice_in(folder, at, rate, FIRST_MOMENT) if sandbox else None
+            if practice is not None:
+                # The sandbox's values would cover up what is wrong here, `mode: live` above all.
+                load_settings({**os.environ, "OPENBELL_HOME": str(folder)})
             stay(embedded_set(folder, ports, os.environ, practice), lock, practice)
 
 
 def stay(chosen: EmbeddedSet, lock: int, practice: Practice | None) -> None:
     """Start the set, say where things are, and watch it until somebody ends it."""
     settings = load_settings(chosen.environment)
+    require_sound(settings, practice)
     if "OPENBELL_REDIS_URL" not in chosen.told:
         require_redis(settings.redis_url.get_secret_value())
     starting = StartList(out, [part.name for part in chosen.parts])
     with running(chosen, lock, lambda: upgrade(settings), starting) as started:
         greet(chosen, settings, practice)
         until_stopped(started)
+
+
+def require_sound(settings: Settings, practice: Practice | None) -> None:
+    """What only a run would stumble over is refused before anything starts.
+
+    Raises ConfigurationError for a strategy that cannot be read, and for a certificate; the
+    sandbox makes its own when it starts.
+    """
+    StrategyFiles(settings.strategies_folder).all()
+    for section in CERTIFIED if practice is None else ():
+        if why := settings.unusable_certificate(section):
+            raise ConfigurationError(why)
 
 
 def require_redis(url: str) -> None:
@@ -127,11 +149,20 @@ def _places(
         yield "market time", _market_time(settings, practice)
     yield "gateway", gateway
     yield "account", settings.ibkr.account_id or "none; set OPENBELL_IBKR__ACCOUNT_ID"
-    yield "orders", "none, every run is dry" if practice is None else "on paper, by --no-dry-run"
+    yield "orders", orders(settings.mode, practice is not None)
     if chosen.mlflow_url:
         yield "MLflow", chosen.mlflow_url
     yield "Flower", f"{chosen.flower_url}  login {chosen.flower_login}"
     yield "logs", from_here(chosen.home / "run" / "logs")
+
+
+def orders(mode: Mode, in_sandbox: bool) -> str:
+    """Where orders go, and what comes of --no-dry-run."""
+    if in_sandbox:
+        return "on paper and to the sandbox alone, by --no-dry-run"
+    if mode == "dry":
+        return "none, every run is dry; --no-dry-run is refused (mode: dry)"
+    return "by --no-dry-run, to a server that proves to be the sandbox; at any other each is denied"
 
 
 def _market_time(settings: Settings, practice: Practice) -> str:

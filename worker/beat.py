@@ -5,6 +5,7 @@ run. Two Beats at once, or one that starts again, do no harm.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from celery.beat import Scheduler
@@ -36,6 +37,7 @@ class OpenbellScheduler(Scheduler):  # type: ignore[misc]
             start_task=START_RUN,
             upkeep=[(entry.task, entry.every) for entry in s.settings.upkeep],
             send=self._send,
+            alarm=partial(s.alerts.send, "critical"),
         )
         self.max_interval = LOOK_EVERY.total_seconds()
 

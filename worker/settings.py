@@ -1,6 +1,7 @@
 """Configuration, read once: the YAML file, then environment overrides, typed and frozen."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -12,36 +13,57 @@ from pydantic import Field, SecretStr, StrictBool, field_validator, model_valida
 
 from worker.errors import ConfigurationError
 from worker.http import Tls
-from worker.models.base import Duration, Number, Value
-from worker.models.strategy import Mode, Symbol
+from worker.models.base import Duration, Number, Real, Value, Whole, matching
+from worker.models.strategy import Symbol
 from worker.retry import RetryPolicies
 from worker.running_set import running_set
 from worker.yaml_file import read_yaml, validated
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-Positive = Annotated[float, Field(gt=0)]
+CERTIFIED = ("ibkr", "signal")  # what speaks TLS with a certificate of its own
+Positive = Annotated[Real, Field(gt=0)]
+# IBKR's letters and digits (U: live, DU: paper, F and DF: advisors, I and DI: introducing brokers).
+# What is of another form would not be recognised, and hidden, in the broker's own words.
+AccountId = Annotated[
+    str,
+    matching(
+        "(?:(?:D[A-Z]{1,2}|[UFI])[0-9]{5,})?",  # empty: none, as null is
+        "write the account as IBKR does, such as DU1234567",
+    ),
+]
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # such as https://[localhost
+        return None
+
+
+def _require_verified(tls: Tls, base_url: str) -> None:
+    """Nobody vouches for a server that is not verified: only on this machine may it stand."""
+    if not tls.verify and _host(base_url) not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("tls.verify: false is for loopback addresses alone; pin a certificate")
 
 
 class IbkrSettings(Value):
     base_url: str = "https://localhost:5000/v1/api"
-    account_id: Annotated[str | None, Field(repr=False)] = None
+    account_id: Annotated[AccountId | None, Field(repr=False)] = None
     tls: Tls = Tls()
     timeout_seconds: Positive = 10.0
-    requests_per_second: Annotated[int, Field(ge=1, le=10)] = 8
+    requests_per_second: Annotated[Whole, Field(ge=1, le=10)] = 8
     quote_wait_seconds: Positive = 5.0
 
     @field_validator("base_url")
     @classmethod
     def _https(cls, value: str) -> str:
-        if urlsplit(value).scheme != "https" or not urlsplit(value).hostname:
+        if not value.startswith("https://") or not _host(value):
             raise ValueError("write an https:// address, such as https://localhost:5000/v1/api")
         return value.rstrip("/")
 
     @model_validator(mode="after")
     def _verified(self) -> "IbkrSettings":
-        host = urlsplit(self.base_url).hostname or ""
-        if not self.tls.verify and host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError("tls.verify: false is for loopback addresses alone; pin a certificate")
+        _require_verified(self.tls, self.base_url)
         return self
 
 
@@ -68,6 +90,12 @@ class SignalSettings(Value):
     api_key: SecretStr | None = None
     timeout_seconds: Positive = 30.0
     tls: Tls = Tls()
+
+    @model_validator(mode="after")
+    def _verified(self) -> "SignalSettings":
+        if self.base_url is not None:
+            _require_verified(self.tls, self.base_url)
+        return self
 
 
 class RiskSettings(Value):
@@ -110,7 +138,7 @@ class QueueSettings(Value):
     lease: Duration = timedelta(seconds=30)
     step_deadline: Duration = timedelta(minutes=10)
     hard_limit_after: Duration = timedelta(seconds=30)
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    attempts: Annotated[Whole, Field(ge=1, le=20)] = 5
     retry_after: Duration = timedelta(seconds=5)
     result_expires: Duration = timedelta(days=7)
 
@@ -135,7 +163,7 @@ class UpkeepEntry(Value):
 
 
 class Settings(Value):
-    mode: Mode = "dry"
+    mode: Literal["dry", "paper"] = "dry"
     home: Path = PROJECT_ROOT / "var"
     config_dir: Path = PROJECT_ROOT / "config"
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
@@ -156,9 +184,9 @@ class Settings(Value):
     schedule: ScheduleSettings = ScheduleSettings()
     upkeep: tuple[UpkeepEntry, ...] = ()
 
-    @field_validator("mode")
+    @field_validator("mode", mode="before")
     @classmethod
-    def _not_live_yet(cls, value: Mode) -> Mode:
+    def _not_live_yet(cls, value: Any) -> Any:
         if value == "live":
             raise ValueError("live trading is not open in this version; write dry or paper")
         return value
@@ -177,6 +205,22 @@ class Settings(Value):
     @property
     def store_address(self) -> str:
         return self.store_url or str(self.home / "state" / "store")
+
+    def unusable_certificate(self, section: str) -> str | None:
+        """Why the certificate that proves the server of one of CERTIFIED cannot be used, with key
+        and fix. Not asked while settings are read: the sandbox makes its own when it starts."""
+        tls: Tls = getattr(self, section).tls
+        pinned = tls.pinned_certificate is not None
+        path = tls.pinned_certificate if pinned else tls.ca_file if tls.verify else None
+        why = path and _why_no_certificate(path)
+        if not why:
+            return None
+        name = f"{section}.tls.{'pinned_certificate' if pinned else 'ca_file'}"
+        variable = f"OPENBELL_{name.upper().replace('.', '__')}"
+        return (
+            f"{path} {why}: export the server's certificate there, or correct the key {name} "
+            f"({variable})"
+        )
 
     def secret_of_sandbox(self) -> str | None:
         """The shared secret by which the sandbox proves itself; None where there is none."""
@@ -210,12 +254,24 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(given.get("OPENBELL_HOME") or PROJECT_ROOT / "var").expanduser().resolve()
     default = PROJECT_ROOT / "config" / "trading_workflow.yaml"
     path = Path(given.get("OPENBELL_CONFIG") or default).expanduser().resolve()
-    data, node = read_yaml(path)
+    data, node = read_yaml(path, "create it or point OPENBELL_CONFIG at your own")
     _refuse_secrets(path, data)
     variables = running_set(home, given) | given
     named = _apply(data, variables)
     data = {"config_dir": path.parent, **data, "home": home}
     return validated(Settings, data, path, node, named)
+
+
+def _why_no_certificate(path: Path) -> str | None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:  # an OSError of its own
+        return "is no certificate in PEM"
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None
 
 
 def _apply(data: dict[str, Any], variables: Mapping[str, str]) -> dict[tuple[str, ...], str]:

@@ -83,6 +83,104 @@ def test_a_bad_cron_names_file_line_and_fix(write: Write) -> None:
     assert "write five fields" in said
 
 
+def test_a_strategy_file_that_is_not_there_is_named(home: Path) -> None:
+    said = sentence(openbell("strategies", "validate", "nofile"), 2)
+    assert said == "nofile does not exist; create it, or correct the path"
+
+
+def test_a_symbol_that_the_account_may_not_trade_is_told_before_it_is_denied(write: Write) -> None:
+    file = write(symbols=["AAPL", "TSLA"])
+    line = file.read_text().splitlines().index("- TSLA") + 1
+    told = (
+        f"{file}, line {line}, key symbols.1: TSLA is not in risk.allowed_symbols of the "
+        "configuration, so each order in it would be denied; add it there, or remove it here"
+    )
+    assert sentence(openbell("strategies", "validate", str(file)), 2) == told
+    assert sentence(openbell("strategies", "validate"), 2) == told
+    found = json.loads(openbell("doctor", "--json").out)["findings"]
+    wrong = [finding["sentence"] for finding in found if finding["part"] == "strategies"]
+    assert wrong == ["1 enabled: 1 momentum", told]
+
+
+@pytest.mark.parametrize("value", ["no", "Off", "YES"])
+def test_a_word_that_old_yaml_takes_for_a_truth_value_is_refused(write: Write, value: str) -> None:
+    file = write(f"dry_run: {value}\n")
+    assert sentence(openbell("strategies", "validate"), 2) == (
+        f"{file}, line 1, key dry_run: YAML reads {value} as a truth value; "
+        "write true or false, or quote it if it is text"
+    )
+
+
+def test_the_doctor_does_not_make_a_home_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mistyped = tmp_path / "hoem"
+    monkeypatch.setenv("OPENBELL_HOME", str(mistyped))
+    monkeypatch.setenv("OPENBELL_REDIS_URL", NOWHERE)
+    reset_services()
+    first = json.loads(openbell("doctor", "--json").out)["findings"][0]
+    assert (first["part"], first["verdict"]) == ("home", "problem")
+    assert first["sentence"] == f"{mistyped} does not exist: nothing is kept there"
+    assert not mistyped.exists()
+
+
+def test_the_doctor_does_not_make_a_store_that_is_not_there(home: Path) -> None:
+    found = json.loads(openbell("doctor", "--json").out)["findings"]
+    [store] = [finding for finding in found if finding["part"] == "store"]
+    folder = home / "state" / "store"
+    assert store["sentence"] == f"{folder} does not exist yet; the first run makes it"
+    assert not folder.exists()
+
+
+def test_the_doctor_names_certificates_that_are_not_there_though_nothing_listens(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("IBKR", "SIGNAL"):
+        monkeypatch.setenv(f"OPENBELL_{name}__BASE_URL", "https://127.0.0.1:1/v1")
+        monkeypatch.setenv(f"OPENBELL_{name}__TLS__PINNED_CERTIFICATE", f"/none/{name}.pem")
+    reset_services()
+    found = json.loads(openbell("doctor", "--json").out)["findings"]
+    told = {finding["part"]: finding["sentence"] for finding in found}
+    assert told["certificate"].startswith("/none/IBKR.pem does not exist: ")
+    assert told["model"].startswith("/none/SIGNAL.pem does not exist: ")
+    assert "key signal.tls.pinned_certificate" in told["model"]
+
+
+# What `up` refuses before anything is started
+
+
+def refused_up(home: Path, *options: str, **environment: str) -> str:
+    said = sentence(openbell_process("up", *options, environment=environment), 2)
+    assert not (home / "run" / "supervisord.conf").exists()
+    return said
+
+
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+def test_up_does_not_start_with_a_broken_strategy(
+    write: Write, home: Path, options: tuple[str, ...]
+) -> None:
+    file = write("id: 1\nname: one\nsymbols: AAPL\n")
+    assert refused_up(home, *options) == (
+        f"{file}, line 3, key symbols: write a list, such as [first, second]"
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+def test_up_refuses_live_in_the_one_sentence(home: Path, options: tuple[str, ...]) -> None:
+    assert refused_up(home, *options, OPENBELL_MODE="live") == (
+        "environment variable OPENBELL_MODE: "
+        "live trading is not open in this version; write dry or paper"
+    )
+
+
+def test_up_does_not_start_without_the_certificate_that_it_is_to_trust(home: Path) -> None:
+    variable = "OPENBELL_IBKR__TLS__PINNED_CERTIFICATE"
+    assert refused_up(home, **{variable: "/none/gateway.pem"}) == (
+        "/none/gateway.pem does not exist: export the server's certificate there, or correct the "
+        f"key ibkr.tls.pinned_certificate ({variable})"
+    )
+
+
 def test_a_missing_configuration_file_is_named(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -174,10 +272,10 @@ def test_redis_down_at_trigger_leaves_a_run_that_only_its_key_starts(
     key = row.slot
     told = sentence(said, 1)
     assert told.startswith("Redis does not take the run (")
-    assert f"Run {run_id} is written down and not started" in told
+    assert f"start `{PROGRAM} up`".replace(f"{PROJECT_ROOT}/", "") in told
     assert told.endswith(f"trigger 1 --key {key}")
     assert row.status == "created"
-    assert "momentum: written down, not started" in openbell("runs", "show", run_id).out
+    assert "momentum: not started" in openbell("runs", "show", run_id).out
 
     valkey_server.start()
     again = openbell_process("trigger", "1", "--key", key, environment=environment)

@@ -127,7 +127,7 @@ def test_up_without_a_gateway_starts_and_says_where_things_are(start: Start) -> 
     assert re.findall(r"^(gateway|account|orders) {2,}(.*)", up.output, re.MULTILINE) == [
         ("gateway", "https://localhost:5000/v1/api"),
         ("account", "none; set OPENBELL_IBKR__ACCOUNT_ID"),
-        ("orders", "none, every run is dry"),
+        ("orders", "none, every run is dry; --no-dry-run is refused (mode: dry)"),
     ]
     up.send(signal.SIGINT)
     assert (up.ended(60), left_of(home, 0)) == (0, [])

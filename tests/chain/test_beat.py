@@ -48,6 +48,8 @@ class Beat:
         self.sent: list[Message] = []
         self.away = False
         self.full_after: int | None = None
+        self.broken: list[str] = []
+        self.alarms: list[tuple[str, str]] = []
         self.pulse = Pulse(
             clock=self.clock,
             strategies=self,
@@ -55,10 +57,14 @@ class Beat:
             start_task="start",
             upkeep=[(task, timedelta(seconds=every)) for task, every in upkeep.items()],
             send=self._send,
+            alarm=lambda title, text: self.alarms.append((title, text)),
         )
 
     def enabled(self) -> Sequence[Strategy]:
         return self.strategies
+
+    def problems(self) -> Sequence[str]:
+        return self.broken
 
     def _send(self, task: str, args: Sequence[Any], expires: float | None = None) -> None:
         if self.away or len(self.sent) == self.full_after:
@@ -182,6 +188,25 @@ def test_a_strategy_that_catches_up_does_so_once() -> None:
     assert dropped(told) == [(slot, "a later one catches up for it") for slot in earlier]
 
 
+def test_a_broken_strategy_is_told_once_a_breakage_and_the_others_go_on() -> None:
+    beat = Beat(scheduled("31 9 * * *"))
+    beat.broken = ["a.yaml, line 3: broken"]
+    beat.beat()
+    assert beat.beat(after=60) == [start(1, "14:31")]
+    [(title, text)] = beat.alarms
+    assert title == "A strategy cannot start"
+    assert text.startswith("a.yaml, line 3: broken. ")
+    assert "every start that falls due is missed" in text
+    beat.broken = ["a.yaml, line 3: broken", "b.yaml, line 1: broken"]
+    beat.beat(after=1)
+    assert [text.partition(",")[0] for _, text in beat.alarms] == ["a.yaml", "b.yaml"]
+    beat.broken = []
+    beat.beat(after=1)
+    beat.broken = ["a.yaml, line 3: broken"]
+    beat.beat(after=1)
+    assert [text.partition(",")[0] for _, text in beat.alarms] == ["a.yaml", "b.yaml", "a.yaml"]
+
+
 def test_upkeep_is_sent_at_its_interval_and_expires_before_the_next() -> None:
     beat = Beat(recover=60, session=45)
     assert beat.beat() == [("recover", [], 60.0), ("session", [], 45.0)]
@@ -283,6 +308,7 @@ def test_a_real_beat_outlives_redis_and_sends_what_fell_due_meanwhile(
     real_beat: Callable[[Stack], subprocess.Popen[bytes]],
 ) -> None:
     stack = start_stack(workers=False, strategies=())
+    broken = stack.write_strategy(STRATEGY | {"id": 8, "symbols": []})
     beat, log = real_beat(stack), stack.log("beat")
     stack.wait_for(lambda: bool(queued(stack, "session")), "upkeep is sent", story=log.read_text)
     upkeep = {task: expires for task, _, expires in queued(stack)}
@@ -310,6 +336,10 @@ def test_a_real_beat_outlives_redis_and_sends_what_fell_due_meanwhile(
 
     beat.send_signal(signal.SIGTERM)
     assert beat.wait(10) == 0
+    events = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    [alert] = [event for event in events if event["event"] == "alert"]
+    assert alert["severity"] == "critical"
+    assert alert["text"].startswith(f"{broken}, line ")
 
 
 def test_every_task_that_beat_names_is_registered() -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from scripts.checks.source import ROOT
 from scripts.cli import app
+from scripts.up import FIRST_MOMENT
 from worker.settings import load_settings
 
 COMPOSE = ROOT / "docker-compose.yml"
@@ -137,6 +138,11 @@ def test_a_volume_and_a_file_that_a_service_uses_is_declared(name: str) -> None:
         assert source.startswith("./") or source in whole["volumes"]
     for used in SERVICES[name].get("configs", []):
         assert used["source"] in whole["configs"]
+
+
+def test_the_sandbox_begins_where_up_lets_it() -> None:
+    words = words_of(SERVICES["sandbox"])
+    assert words[words.index("--at") + 1] == FIRST_MOMENT
 
 
 def test_every_variable_stands_in_the_example_and_every_secret_must_be_given() -> None:

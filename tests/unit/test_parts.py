@@ -18,7 +18,7 @@ from scripts.parts.supervisor import Supervisor
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
 
-FIRST = "2012-02-29T09:29:20"
+FIRST = "2012-04-02T09:29:20"
 GONE = 2**22 + 1  # no process has this number: it is above the system's largest
 
 
@@ -46,7 +46,7 @@ def test_old_homes_go_but_for_the_newest_and_those_in_use(tmp_path: Path) -> Non
     in_use = f"20250101-000000-{os.getpid()}"
     for name in (*old, in_use, "a-folder-of-somebody"):
         (tmp_path / name).mkdir()
-    forget_old_homes(tmp_path)
+    assert forget_old_homes(tmp_path) == 2
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == sorted([*old[2:], in_use, "a-folder-of-somebody"])
 
@@ -68,7 +68,7 @@ def write_clock(home: Path, origin: str, seconds_ago: float = 60, rate: float = 
 
 def test_new_home_begins_where_it_is_told(tmp_path: Path) -> None:
     assert practice_in(tmp_path, None, None, FIRST) == Practice(
-        datetime(2012, 2, 29, 14, 29, 20, tzinfo=UTC), 1.0
+        datetime(2012, 4, 2, 13, 29, 20, tzinfo=UTC), 1.0
     )
     assert practice_in(tmp_path, "2013-01-02T10:00", 5, FIRST) == Practice(
         datetime(2013, 1, 2, 15, 0, tzinfo=UTC), 5

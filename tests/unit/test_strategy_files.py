@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 
 from worker.errors import ConfigurationError
 from worker.models.strategy import Strategy
@@ -150,14 +149,18 @@ def test_a_file_that_breaks_keeps_its_time_table_but_starts_nothing(
     path = write("a.yaml", 1, "one")
     good = files.enabled()
     path.write_text("id: 1\nname: one\nsymbols: [AAPL\n")
-    with structlog.testing.capture_logs() as told:
-        assert files.enabled() == files.enabled() == good
-    assert [event["event"] for event in told] == ["strategy_not_readable"]
-    problem = files.problems()[0]
+    assert files.enabled() == files.enabled() == good
+    [problem] = files.problems()
     assert "this is not YAML" in problem
     assert sentence(lambda: files.by_id(1)) == problem
     write("a.yaml", 1, "one", "enabled: false\n")
     assert (files.enabled(), files.problems()) == ((), ())
+
+
+def test_a_key_of_a_strategy_is_found_by_file_and_line(write: Write, files: StrategyFiles) -> None:
+    path = write("a.yaml", 1, "one")
+    found = files.place_of(files.all()[0], ("symbols", "0"))
+    assert found == f"{path}, line 3, key symbols.0"
 
 
 def test_the_shipped_strategies_load_and_are_dry() -> None:

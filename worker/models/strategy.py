@@ -10,12 +10,21 @@ import pytz
 from cronsim import CronSim, CronSimError
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from worker.models.base import Duration, Number, Value
+from worker.models.base import Duration, Number, Value, Whole, matching
 
 # What a run says of each symbol travels with it, in at most 16 KB (`worker.models.run`).
 MAX_SYMBOLS = 10
 Mode = Literal["dry", "paper", "live"]
-Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9. ]{0,11}$")]
+Symbol = Annotated[
+    str, matching("[A-Z][A-Z0-9. ]{0,11}", "write a symbol in capital letters, such as AAPL")
+]
+Name = Annotated[
+    str,
+    matching(
+        "[a-z0-9][a-z0-9-]{0,39}",
+        "write at most 40 lower-case letters, digits and hyphens, such as my-strategy",
+    ),
+]
 
 
 class CronEntry(Value):
@@ -71,7 +80,7 @@ class SignalRules(Value):
     analyst: Literal["rules", "model"] = "rules"
     model: str | None = None
     prompt: str = "default"
-    bars: Annotated[int, Field(ge=30, le=500)] = 120
+    bars: Annotated[Whole, Field(ge=30, le=500)] = 120
 
 
 class Sizing(Value):
@@ -79,7 +88,7 @@ class Sizing(Value):
 
     method: Literal["fixed_value", "fixed_quantity"] = "fixed_value"
     value_usd: Annotated[Number, Field(gt=0)] | None = None
-    quantity: Annotated[int, Field(gt=0)] | None = None
+    quantity: Annotated[Whole, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Sizing":
@@ -112,8 +121,8 @@ class RiskRules(Value):
 class Strategy(Value):
     """One strategy. `dry_run` takes YAML's true and false alone: a quoted word is an error."""
 
-    id: Annotated[int, Field(ge=1)]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    id: Annotated[Whole, Field(ge=1)]
+    name: Name
     description: str = ""
     enabled: StrictBool = True
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=MAX_SYMBOLS)]
@@ -132,7 +141,7 @@ class Strategy(Value):
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            raise ValueError("a symbol is listed twice")
+            raise ValueError("a symbol is listed twice; keep one")
         return value
 
     @property

@@ -20,13 +20,22 @@ log = structlog.get_logger(__name__)
 
 
 class Strategies(Protocol):
+    """`problems`: a sentence for each thing that is wrong with the files, and what breaks there."""
+
     def enabled(self) -> Sequence[Strategy]: ...
+    def problems(self) -> Sequence[str]: ...
 
 
 class Send(Protocol):
     """Publishes a task within 5 s, or raises TemporaryError. `expires` is in seconds."""
 
     def __call__(self, task: str, args: Sequence[Any], expires: float | None = None) -> None: ...
+
+
+class Alarm(Protocol):
+    """Tells a person what cannot wait."""
+
+    def __call__(self, title: str, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,12 @@ class Pulse:
         start_task: str,
         upkeep: Sequence[tuple[str, timedelta]],
         send: Send,
+        alarm: Alarm,
     ) -> None:
         self._clock, self._strategies, self._grace = clock, strategies, grace
         self._start_task, self._upkeep, self._send = start_task, dict(upkeep), send
+        self._alarm = alarm
+        self._told: frozenset[str] = frozenset()
         self._looked: dict[int, datetime] = {}  # by strategy: market time up to which was looked
         self._pending: dict[tuple[int, str], _Start] = {}
         self._upkeep_at: dict[str, datetime] = {}
@@ -59,6 +71,7 @@ class Pulse:
     def beat(self) -> float:
         """Look once and send what is due. Returns after how many seconds to look again."""
         strategies = self._strategies.enabled()
+        self._tell(self._strategies.problems())
         self._look(strategies, self._clock.market_now())
         try:
             self._send_starts()
@@ -72,6 +85,17 @@ class Pulse:
             log.info("beat_sends_again")
         self._failing = False
         return self._pause(strategies)
+
+    def _tell(self, problems: Sequence[str]) -> None:
+        """Once for each breakage, however often it is seen."""
+        for problem in problems:
+            if problem not in self._told:
+                self._alarm(
+                    "A strategy cannot start",
+                    f"{problem}. Until that is mended nothing of it starts, and every start that "
+                    "falls due is missed. The other strategies go on.",
+                )
+        self._told = frozenset(problems)
 
     def _look(self, strategies: Sequence[Strategy], now: datetime) -> None:
         first = now - self._grace

@@ -1,16 +1,14 @@
 """Strategies from a folder of YAML files, one strategy a file, read again when they change."""
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+import yaml
 
 from worker.errors import ConfigurationError
 from worker.models.strategy import Strategy
-from worker.yaml_file import line_of, read_yaml, validated
-
-log = structlog.get_logger(__name__)
+from worker.yaml_file import line_of, place_of, read_yaml, validated
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class _File:
     strategy: Strategy | None
     problem: str | None
     good: Strategy | None
-    lines: tuple[int, int] = (1, 1)  # of id and name
+    node: yaml.Node | None = None
 
 
 class StrategyFiles:
@@ -32,7 +30,6 @@ class StrategyFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[Path, _File] = {}
-        self._told: frozenset[str] = frozenset()
 
     def all(self) -> tuple[Strategy, ...]:
         """Every strategy by id. Raises ConfigurationError for the first thing that is wrong."""
@@ -52,13 +49,10 @@ class StrategyFiles:
 
     def enabled(self) -> tuple[Strategy, ...]:
         """The enabled strategies, for whoever watches the clock. A broken file counts as it last
-        was, and two that claim one id or name count not at all; both are told, loudly, once."""
-        try:
+        was, so that each start it misses is told; two that claim one id or name count not at all.
+        What is wrong, `problems` says."""
+        with suppress(ConfigurationError):
             self._refresh()
-        except ConfigurationError as error:
-            self._tell([error.sentence])
-        else:
-            self._tell(self._problems())
         clashing = {path for paths, _ in self._clashes(good=True) for path in paths}
         kept = [file.good for path, file in self._files.items() if path not in clashing]
         found = [strategy for strategy in kept if strategy and strategy.enabled]
@@ -71,6 +65,11 @@ class StrategyFiles:
         except ConfigurationError as error:
             return (error.sentence,)
         return tuple(self._problems())
+
+    def place_of(self, strategy: Strategy, key: tuple[str, ...]) -> str:
+        """File, line and key, for a sentence about a strategy that was given out."""
+        path, file = next(each for each in self._files.items() if each[1].good == strategy)
+        return place_of(path, file.node, key)
 
     def _only(self, wanted: str) -> Strategy:
         self._refresh()
@@ -127,8 +126,7 @@ class StrategyFiles:
             strategy = validated(Strategy, data, path, node)
         except ConfigurationError as error:
             return _File(content, None, error.sentence, before.good if before else None)
-        lines = line_of(node, ("id",)), line_of(node, ("name",))
-        return _File(content, strategy, None, strategy, lines)
+        return _File(content, strategy, None, strategy, node)
 
     def _problems(self) -> list[str]:
         broken = [file.problem for file in self._files.values() if file.problem]
@@ -142,19 +140,13 @@ class StrategyFiles:
             strategy = file.good if good else file.strategy
             if strategy is None:
                 continue
-            for key, line in zip(("id", "name"), file.lines, strict=True):
-                value = getattr(strategy, key)
+            for key in ("id", "name"):
+                value, line = getattr(strategy, key), line_of(file.node, (key,))
                 first, first_line = seen.setdefault((key, value), (path, line))
                 if first != path:
                     sentence = (
-                        f"{path}, line {line}, key {key}: {value} is taken by {first}, line "
+                        f"{place_of(path, file.node, (key,))}: {value} is taken by {first}, line "
                         f"{first_line}; give one of them another {key}"
                     )
                     found.append(((first, path), sentence))
         return found
-
-    def _tell(self, problems: Sequence[str]) -> None:
-        for problem in problems:
-            if problem not in self._told:
-                log.error("strategy_not_readable", sentence=problem)
-        self._told = frozenset(problems)
