@@ -9,6 +9,7 @@ from celery import shared_task
 
 from tasks.chain import publish, task_ids
 from tasks.end_run import end_run
+from worker.alerts import Severity
 from worker.errors import ConfigurationError
 from worker.journal.runs import RunRow
 from worker.models.base import Value
@@ -37,6 +38,8 @@ def start_run(strategy_id: int, slot: str, due: str) -> str:
     try:
         strategy = s.strategies.by_id(strategy_id)
     except ConfigurationError as error:
+        if (known := s.strategies.last_good(strategy_id)) is not None:
+            return _not_started(s, known, slot, due_at, error.sentence, "critical")
         title = f"Strategy {strategy_id} was not started"
         s.alerts.send("critical", title, f"Its start of {s.local(due_at)}: {error.sentence}.")
         raise
@@ -52,12 +55,19 @@ def start_run(strategy_id: int, slot: str, due: str) -> str:
     return row.run_id
 
 
-def _not_started(s: Services, strategy: Strategy, slot: str, due_at: datetime, why: str) -> str:
+def _not_started(
+    s: Services,
+    strategy: Strategy,
+    slot: str,
+    due_at: datetime,
+    why: str,
+    severity: Severity = "warning",
+) -> str:
     """A start that did not happen is on record as missed, and a person is told once."""
     missed = _run(strategy, slot, due_at, "dry", strategy.symbols, strategy.parameters)
     if s.runs.record_missed(missed, why):
         title = f"Strategy {strategy.name} was not started"
-        s.alerts.send("warning", title, f"Its start of {s.local(due_at)} was missed: {why}.")
+        s.alerts.send(severity, title, f"Its start of {s.local(due_at)} was missed: {why}.")
     return f"missed {slot}: {why}"
 
 

@@ -20,17 +20,17 @@ from tenacity import (
 )  # fmt: skip
 
 from worker.errors import PacingError, TemporaryError
-from worker.models.base import Value
+from worker.models.base import Real, Value, Whole
 
 Result = TypeVar("Result")
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[Real, Field(gt=0)]
 log = structlog.get_logger(__name__)
 
 
 class RetryPolicy(Value):
     """Exponential wait with jitter, bounded in number and in time."""
 
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    attempts: Annotated[Whole, Field(ge=1, le=10)] = 3
     wait_initial_seconds: Positive = 0.5
     wait_max_seconds: Positive = 5.0
     total_seconds: Positive = 30.0

@@ -112,3 +112,18 @@ def test_every_problem_is_told_at_once(make: Make, valkey_server: ValkeyServer) 
     valkey_server.kill()
     asking = run(mode="paper", strategy=strategy(signal={"analyst": "model"}))
     assert len(environment.problems(asking)) == 5
+
+
+@pytest.mark.parametrize(
+    ("section", "analyst", "told"),
+    [("ibkr", "rules", True), ("signal", "model", True), ("signal", "rules", False)],
+)
+def test_a_certificate_that_is_not_there_is_named_where_it_is_needed(
+    make: Make, tmp_path: Path, section: str, analyst: str, told: bool
+) -> None:
+    missing = tmp_path / "gone.pem"
+    given = {**SETTINGS[section], "tls": {"pinned_certificate": str(missing)}}
+    chosen = strategy(signal={"analyst": analyst})
+    problems = make(**{section: given}).problems(run(strategy=chosen))
+    assert len(problems) == told
+    assert all(f"{section}.tls.pinned_certificate" in problem for problem in problems)

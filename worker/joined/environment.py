@@ -29,6 +29,8 @@ class Environment:
             self._journal_is_ready,
             self._redis_answers,
             self._account_is_named,
+            lambda: self._settings.unusable_certificate("ibkr"),
+            lambda: self._model_is_proved(run),
             lambda: self._mode_agrees(run),
             lambda: self._model_is_named(run),
             self._store_works,
@@ -71,6 +73,11 @@ class Environment:
                 "OPENBELL_SIGNAL__BASE_URL and OPENBELL_SIGNAL__API_KEY, or `analyst: rules`"
             )
         return None
+
+    def _model_is_proved(self, run: Run) -> str | None:
+        if run.strategy.signal.analyst != "model":
+            return None
+        return self._settings.unusable_certificate("signal")
 
     def _store_works(self) -> str | None:
         try:

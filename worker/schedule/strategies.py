@@ -43,6 +43,11 @@ class StrategyFiles:
         """Raises ConfigurationError where it is unknown, broken, or not the only one."""
         return self._only(str(strategy_id))
 
+    def last_good(self, strategy_id: int) -> Strategy | None:
+        """As its file last was in order, where this process has seen that."""
+        kept = (file.good for file in self._files.values())
+        return next((each for each in kept if each and each.id == strategy_id), None)
+
     def find(self, id_or_name: str) -> Strategy:
         """By id, or by name where no id is meant. Raises as `by_id` does."""
         return self._only(id_or_name.strip())
