@@ -1,0 +1,67 @@
+"""Executions: each kept once, by the broker's own id, and counted in its order."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select
+
+from worker.journal.events import change_order
+from worker.journal.ownership import ZERO
+from worker.journal.tables import fills, orders
+from worker.models.order import Fill
+
+
+def keep_fill(connection: Connection, account_id: str, fill: Fill, now: datetime) -> bool:
+    """Count an execution of one of the journal's orders; False where it is none, or known."""
+    row = _owner(connection, account_id, fill)
+    known = connection.execute(
+        select(fills.c.execution_id).where(fills.c.execution_id == fill.execution_id)
+    ).scalar_one_or_none()
+    if row is None or known is not None:
+        return False
+    _keep(connection, row, fill, now)
+    return True
+
+
+def _owner(connection: Connection, account_id: str, fill: Fill) -> RowMapping | None:
+    if fill.coid is None and fill.broker_order_id is None:
+        return None
+    keys = [orders.c.coid == fill.coid] if fill.coid else []
+    if fill.broker_order_id and not fill.coid:
+        keys.append(orders.c.broker_order_id == fill.broker_order_id)
+    query = select(orders).where(
+        or_(*keys),
+        orders.c.account_id == account_id,
+        orders.c.conid == fill.conid,
+        orders.c.side == fill.side,
+    )
+    return connection.execute(query.with_for_update()).mappings().one_or_none()
+
+
+def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) -> None:
+    connection.execute(
+        insert(fills).values(
+            execution_id=fill.execution_id,
+            account_id=row["account_id"],
+            coid=row["coid"],
+            strategy_id=row["strategy_id"],
+            symbol=row["symbol"],
+            side=fill.side,
+            quantity=fill.quantity,
+            price=fill.price,
+            commission_usd=fill.commission_usd,
+            executed_at=fill.executed_at,
+            recorded_at=now,
+        )
+    )
+    of_order = select(fills.c.quantity, fills.c.price).where(fills.c.coid == row["coid"])
+    kept = connection.execute(of_order).all()
+    filled = sum((quantity for quantity, _ in kept), ZERO)
+    worth = sum((quantity * price for quantity, price in kept), ZERO)
+    changes = {
+        "filled_quantity": filled,
+        "average_price": worth / filled if filled else None,
+        # The answer that told it may have been lost.
+        "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
+    }
+    cause = f"{fill.quantity} filled at {fill.price} ({fill.execution_id})"
+    change_order(connection, row, now, row["state"], cause, changes)
