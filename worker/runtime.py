@@ -26,6 +26,7 @@ from worker.ibkr.orders import GatewayTrader
 from worker.ibkr.pacing import RedisLimiter
 from worker.ibkr.proof import prove_sandbox
 from worker.ibkr.reads import OrderReader
+from worker.joined.accounting import Accounting
 from worker.joined.broker import Broker
 from worker.joined.decisions import Decisions, Sources
 from worker.joined.desks import Desk, OrderDesk, PreviewDesk, Tools
@@ -35,6 +36,7 @@ from worker.joined.reconciling import Reconciling
 from worker.joined.recorder import Recorder
 from worker.journal.beacons import BeaconBook
 from worker.journal.engine import Journal
+from worker.journal.foreign import ForeignBook
 from worker.journal.locks import LockBook
 from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
@@ -133,6 +135,10 @@ class Services:
         return OrderBook(self.journal, self.clock, self.account_id)
 
     @lazy
+    def foreign(self) -> ForeignBook:
+        return ForeignBook(self.journal, self.clock, self.account_id)
+
+    @lazy
     def beacons(self) -> BeaconBook:
         return BeaconBook(self.journal, self.clock)
 
@@ -174,6 +180,17 @@ class Services:
     @lazy
     def broker(self) -> Broker:
         return Broker(self.reader, self.account_id, self.clock)
+
+    @lazy
+    def accounting(self) -> Accounting:
+        return Accounting(
+            self.foreign,
+            self.order_reads,
+            self.reader.positions,
+            self.clock,
+            lambda key, title, text: self.tell_once("critical", key, title, text),
+            self.forget,
+        )
 
     @lazy
     def market_reader(self) -> MarketReader:
@@ -232,11 +249,20 @@ class Services:
         if run.mode == "dry":
             return PreviewDesk(tools, self.order_reads.preview)
         sending = Sending(self.orders, self.trader, self.clock, self._alarm)
-        return OrderDesk(tools, sending, self._following)
+        return OrderDesk(tools, sending, self._following, self._account_is_known)
 
     def reconcile(self) -> dict[str, int]:
         """Follow every open order whose run does so no longer; what was looked at and moved."""
-        return Reconciling(self.orders, self.runs, self.steps, self._following, self.clock).once()
+        return Reconciling(
+            self.orders, self.runs, self.steps, self._following, self.accounting, self.clock
+        ).once()
+
+    def _account_is_known(self) -> bool:
+        """After a start, and every now and then, nothing is sent before the account was looked at:
+        what a run left behind is settled, what is foreign is known."""
+        if not self.accounting.is_current():
+            self.reconcile()
+        return self.accounting.is_current()
 
     # Small things
 
@@ -296,8 +322,9 @@ class Services:
     @lazy
     def _following(self) -> Following:
         return Following(
-            self.orders, self.order_reads, self.trader, self._conversation, self.clock, self._alarm
-        )
+            self.orders, self.order_reads, self.trader, self.foreign, self._conversation,
+            self.clock, self._alarm,
+        )  # fmt: skip
 
     def _decisions(self) -> Decisions:
         risk = self.settings.risk

@@ -14,8 +14,10 @@ from tests.support.store import MemoryStore
 from tests.support.values import OPEN, run, strategy
 from worker.errors import BrokerError, ConfigurationError, OpenbellError
 from worker.fencing import Fence
+from worker.joined.accounting import Accounting
 from worker.joined.decisions import Decisions, Sources
 from worker.joined.desks import OrderDesk, PreviewDesk, Tools
+from worker.journal.foreign import ForeignBook
 from worker.market.calendar import ExchangeCalendar
 from worker.models.market import Contract, Position, Quote
 from worker.models.order import (
@@ -187,8 +189,22 @@ class Trading:
         self.configured_mode: Mode = "paper"
         self.hours_disagreement: str | None = None
         self.conversation = Conversation(ledger.locks, ACCOUNT, clock)
+        self.foreign = ForeignBook(ledger.journal, clock, ACCOUNT)
+        self.told: dict[str, str] = {}
+        self.accounting = Accounting(
+            self.foreign, self.broker, self.broker.positions, clock,
+            lambda key, title, text: self.told.update({key: text}),
+            lambda key: self.told.pop(key, None),
+        )  # fmt: skip
+        self.account_is_known = True
         self.following = Following(
-            ledger.book, self.broker, self.broker, self.conversation, clock, self._alarm
+            ledger.book,
+            self.broker,
+            self.broker,
+            self.foreign,
+            self.conversation,
+            clock,
+            self._alarm,
         )
         self.sending = Sending(ledger.book, self.broker, clock, self._alarm)
 
@@ -221,7 +237,9 @@ class Trading:
         )  # fmt: skip
 
     def order_desk(self, fence: Fence | None = None) -> OrderDesk:
-        return OrderDesk(self.tools(fence), self.sending, self.following)
+        return OrderDesk(
+            self.tools(fence), self.sending, self.following, lambda: self.account_is_known
+        )
 
     def preview_desk(self) -> PreviewDesk:
         return PreviewDesk(self.tools(), self.broker.preview)

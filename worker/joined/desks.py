@@ -27,6 +27,7 @@ from worker.waiting import Wait
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 15.0
 SHOWN = Decimal("0.0001")  # the journal has the average exactly
+FIRST_LOOK_PAUSE_SECONDS = 3.0
 PREVIEW_PATIENCE = timedelta(seconds=60)
 
 
@@ -123,11 +124,21 @@ class _Deciding:
 class OrderDesk(_Deciding):
     """Writes down, sends once, follows to the end."""
 
-    def __init__(self, tools: Tools, sending: Sending, following: Following) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        sending: Sending,
+        following: Following,
+        account_is_known: Callable[[], bool],
+    ) -> None:
         super().__init__(tools)
         self._sending, self._following = sending, following
+        self._account_is_known = account_is_known
 
     def decide(self, run: Run, symbol: str) -> None:
+        if not self._account_is_known():
+            why = "the first look at the account is not complete"
+            raise self._conversation.come_back(why, FIRST_LOOK_PAUSE_SECONDS)
         with self._conversation.hold_or_wait(run.run_id, "order") as lock:
             proposal, line = self._proposed(run, symbol)
             if proposal.passed:
