@@ -38,6 +38,11 @@ def sandbox(
     of AAPL, GOOGL, MSFT and IBM; how they move within a day is drawn. A home
     that was used before goes on where it is: its clock has kept running, and
     its orders and positions are in its book.
+
+    For drills, POST /sandbox/faults arms what goes wrong at a broker: refused
+    and cut connections, late and broken answers, questions, empty lists, late
+    and partial fills. GET /sandbox/book?after=0 shows every request of an
+    order, what it committed, and how often which fault fired.
     """
     from scripts.sandbox.server import StartError, Wanted, serve  # slow: not for --help
 
