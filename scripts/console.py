@@ -48,6 +48,12 @@ def openbell() -> str:
     return _typed("openbell")
 
 
+def openbell_anywhere() -> str:
+    """As it can be typed in any folder."""
+    word = openbell()
+    return str(Path(word).absolute()) if "/" in word else word
+
+
 def celery() -> str:
     return _typed("celery")
 

@@ -97,7 +97,7 @@ def the_run(s: "Services", wanted: Wanted, slot: str) -> "Run":
 def begin(s: "Services", asked: "Run", as_json: bool) -> tuple["RunRow", bool]:
     """Commit and publish it; ends the program where Redis does not take it."""
     from tasks.start_run import begin_run
-    from worker.errors import JournalUnavailable, TemporaryError
+    from worker.errors import JournalUnavailable, TemporaryError, Unreachable
 
     try:
         return begin_run(s, asked)
@@ -107,6 +107,12 @@ def begin(s: "Services", asked: "Run", as_json: bool) -> tuple["RunRow", bool]:
         row = s.runs.by_slot(asked.strategy.id, asked.slot)
         if as_json and row is not None:
             print_json({**started(row, row.run_id == asked.run_id), "error": error.sentence})
+        if not isinstance(error, Unreachable) and row is not None:
+            complain(
+                f"{error.sentence}; `{openbell()} runs show {row.run_id}` shows whether it did. "
+                f"The same --key starts it once, whatever happened: --key {key_of(asked.slot)}"
+            )
+            raise SystemExit(FAILED) from None
         again = f"{openbell()} trigger {asked.strategy.id} --key {key_of(asked.slot)}"
         complain(
             f"{error.sentence}. The run was not started; start `{openbell()} up` in another "

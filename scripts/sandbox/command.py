@@ -34,6 +34,9 @@ def sandbox(
 ) -> None:
     """Run a gateway, an exchange and a scripted analyst to practise on, until Ctrl-C.
 
+    \b
+    openbell sandbox --port 5000 --at 2013-02-27T09:29:40
+
     It speaks the broker's web API over HTTPS and replays real daily prices
     of AAPL, GOOGL, MSFT and IBM; how they move within a day is drawn. A home
     that was used before goes on where it is: its clock has kept running, and

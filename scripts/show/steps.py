@@ -21,11 +21,8 @@ STEP_NAMES = (
 )  # fmt: skip
 
 
-LAST_TO_SKIP = 7  # the two behind it do their work for every run
-
-
 class StepStory(Value):
-    """A step as it is shown; `skipped` is one that found the run ended and only handed it on.
+    """A step as it is shown.
 
     `seconds` is from its first beginning to its end, waiting included.
     """
@@ -46,12 +43,9 @@ class StepStory(Value):
 
 def step_stories(rows: Sequence["StepRow"]) -> tuple[StepStory, ...]:
     """The begun steps of a run, in order."""
-    stories, has_ended = [], False
-    for row in rows:
-        skipped = has_ended and row.state == "done" and row.number <= LAST_TO_SKIP
-        stories.append(_story(row, "skipped" if skipped else row.state))
-        has_ended = has_ended or bool(row.output and row.output.get("ending"))
-    return tuple(stories)
+    from worker.journal.steps import shown_states
+
+    return tuple(_story(row, state) for row, state in zip(rows, shown_states(rows), strict=True))
 
 
 def _story(row: "StepRow", state: str) -> StepStory:

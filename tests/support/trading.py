@@ -194,7 +194,7 @@ class Trading:
         self.accounting = Accounting(
             self.foreign, self.broker, self.broker.positions, clock,
             lambda key, title, text: self.told.update({key: text}),
-            lambda key: self.told.pop(key, None),
+            self._forget,
         )  # fmt: skip
         self.account_is_known = True
         self.following = Following(
@@ -248,6 +248,9 @@ class Trading:
         if isinstance(self.current, ConfigurationError):
             raise self.current
         return self.current or self.strategy
+
+    def _forget(self, key: str) -> None:
+        self.told.pop(key, None)
 
     def _alarm(self, order: OrderRecord, why: str) -> None:
         self.alarms.append(order.intent.symbol)

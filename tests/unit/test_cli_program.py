@@ -133,7 +133,7 @@ def test_without_a_terminal_lines_are_as_wide_as_asked(monkeypatch: pytest.Monke
     assert console.make_console().width == 80
 
 
-@pytest.mark.parametrize("name", ["demo", "trigger", "positions", "doctor"])
+@pytest.mark.parametrize("name", ["demo", "up", "sandbox", "trigger", "positions", "doctor"])
 def test_a_command_shows_how_it_is_called(name: str) -> None:
     assert f"\n openbell {name}" in openbell(name, "--help").out
 
