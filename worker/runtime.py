@@ -34,6 +34,7 @@ from worker.joined.environment import Environment
 from worker.joined.market_reader import MarketReader
 from worker.joined.reconciling import Reconciling
 from worker.joined.recorder import Recorder
+from worker.journal.adjustments import AdjustmentBook
 from worker.journal.beacons import BeaconBook
 from worker.journal.engine import Journal
 from worker.journal.foreign import ForeignBook
@@ -137,6 +138,10 @@ class Services:
     @lazy
     def foreign(self) -> ForeignBook:
         return ForeignBook(self.journal, self.clock, self.account_id)
+
+    @lazy
+    def adjustments(self) -> AdjustmentBook:
+        return AdjustmentBook(self.journal, self.clock, self.account_id)
 
     @lazy
     def beacons(self) -> BeaconBook:

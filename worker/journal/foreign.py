@@ -26,14 +26,12 @@ from worker.journal.tables import (
     foreign_positions,
     orders,
 )
-from worker.models.account import ForeignOrder, Look, Shares
+from worker.models.account import GONE, OVER, ForeignOrder, Look, Shares
 from worker.models.market import Position
 from worker.models.order import ACTIVE, COID_PREFIX, BrokerOrder, Fill, LiveOrders, Trades
 
 # Longer than a read of the broker's lists is shared: the second look is at another one.
 SECOND_LOOK_AFTER = timedelta(seconds=6)
-GONE = "no longer listed"
-OVER = ("Filled", "Cancelled", "Inactive", GONE)
 
 
 class ForeignBook:

@@ -5,6 +5,10 @@ from decimal import Decimal
 from worker.models.base import Utc, Value
 from worker.models.order import OrderSide
 
+GONE = "no longer listed"
+# The broker's words, and ours for what its list shows no more.
+OVER = ("Filled", "Cancelled", "Inactive", GONE)
+
 
 class ForeignOrder(Value):
     """An order that no run of this journal sent. `in_baseline`: it was there at the first look."""
@@ -19,6 +23,10 @@ class ForeignOrder(Value):
     in_baseline: bool
     first_seen_at: Utc
     last_seen_at: Utc
+
+    @property
+    def works(self) -> bool:
+        return self.status not in OVER
 
 
 class Shares(Value):
