@@ -15,6 +15,7 @@ import redis
 import structlog
 
 from worker.alerts import Alerts, AppriseAlerts, ConsoleAlerts, Severity
+from worker.checkpoints import Checkpoints, DrillCheckpoints, NoCheckpoints
 from worker.clock import Clock, ReplayClock, SystemClock
 from worker.errors import ConfigurationError, Unreachable
 from worker.fencing import held_fence
@@ -87,6 +88,11 @@ class Services:
     def clock(self) -> Clock:
         path = self.settings.replay_clock
         return SystemClock() if path is None else ReplayClock.from_file(path)
+
+    @lazy
+    def checkpoints(self) -> Checkpoints:
+        folder = self.settings.checkpoints
+        return NoCheckpoints() if folder is None else DrillCheckpoints(folder)
 
     @lazy
     def redis(self) -> "redis.Redis":
@@ -180,6 +186,7 @@ class Services:
             ),
             prove=lambda client: prove_sandbox(client, self.settings.secret_of_sandbox()),
             questions=QuestionPolicy(read_questions(self.settings.config_dir / "questions.yaml")),
+            reach=self.checkpoints.reach,
         )
 
     @lazy
@@ -253,8 +260,9 @@ class Services:
         )
         if run.mode == "dry":
             return PreviewDesk(tools, self.order_reads.preview)
-        sending = Sending(self.orders, self.trader, self.clock, self._alarm)
-        return OrderDesk(tools, sending, self._following, self._account_is_known)
+        reach = self.checkpoints.reach
+        sending = Sending(self.orders, self.trader, self.clock, self._alarm, reach)
+        return OrderDesk(tools, sending, self._following, self._account_is_known, reach)
 
     def reconcile(self) -> dict[str, int]:
         """Follow every open order whose run does so no longer; what was looked at and moved."""
@@ -379,12 +387,11 @@ def reset_services() -> None:
 
 
 def prove_replay_clock() -> None:
-    """Replayed time is for the sandbox alone. Raises NotProved, or Unreachable after 30 s.
-
-    Nothing to prove without a replay clock.
+    """Replayed time and a drill's checkpoints are for the sandbox alone. Raises NotProved, or
+    Unreachable after 30 s. Nothing to prove without either.
     """
     s = services()
-    if s.settings.replay_clock is None:
+    if s.settings.replay_clock is None and s.settings.checkpoints is None:
         return
     wall, ibkr = SystemClock(), s.settings.ibkr
     end = wall.wall_now() + timedelta(seconds=PROOF_PATIENCE_SECONDS)

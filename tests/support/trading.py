@@ -197,6 +197,7 @@ class Trading:
             self._forget,
         )  # fmt: skip
         self.account_is_known = True
+        self.reached: list[str] = []
         self.following = Following(
             ledger.book,
             self.broker,
@@ -206,7 +207,7 @@ class Trading:
             clock,
             self._alarm,
         )
-        self.sending = Sending(ledger.book, self.broker, clock, self._alarm)
+        self.sending = Sending(ledger.book, self.broker, clock, self._alarm, self.reached.append)
 
     def begin(self, *signals: Signal, **changes: Any) -> Run:
         """A paper run that has come to step 7 with these signals."""
@@ -238,7 +239,11 @@ class Trading:
 
     def order_desk(self, fence: Fence | None = None) -> OrderDesk:
         return OrderDesk(
-            self.tools(fence), self.sending, self.following, lambda: self.account_is_known
+            self.tools(fence),
+            self.sending,
+            self.following,
+            lambda: self.account_is_known,
+            self.reached.append,
         )
 
     def preview_desk(self) -> PreviewDesk:

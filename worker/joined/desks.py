@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from worker.checkpoints import Reach
 from worker.clock import Clock
 from worker.errors import LeaseLost, OpenbellError, Refused, StepError
 from worker.fencing import Fence, Held
@@ -130,10 +131,11 @@ class OrderDesk(_Deciding):
         sending: Sending,
         following: Following,
         account_is_known: Callable[[], bool],
+        reach: Reach,
     ) -> None:
         super().__init__(tools)
         self._sending, self._following = sending, following
-        self._account_is_known = account_is_known
+        self._account_is_known, self._reach = account_is_known, reach
 
     def decide(self, run: Run, symbol: str) -> None:
         if not self._account_is_known():
@@ -150,6 +152,7 @@ class OrderDesk(_Deciding):
         _, figures = proposal.approved()
         intent = self._intent(run, symbol, proposal)
         placed = line.evolve(outcome="placed", reason=proposal.signal.rationale, coid=intent.coid)
+        self._reach("intent:before")
         try:
             order = self._orders.intend(
                 self._fence, lock, intent, placed, *_position_and_close(figures)
@@ -159,6 +162,7 @@ class OrderDesk(_Deciding):
         except Refused as refusal:
             self._write(symbol, line.evolve(reason=refusal.sentence))
             return
+        self._reach("intent:after")
         self._send(lock, order, lambda: self._decisions.last_look(run, intent, figures.quote))
 
     def _send(self, lock: Held, order: OrderRecord, last_look: Callable[[], str | None]) -> None:
