@@ -177,10 +177,17 @@ def signal(symbol: str, side: Any = "BUY", **changes: Any) -> Signal:
 
 
 class Trading:
-    def __init__(self, ledger: Ledger, clock: ManualClock, folder: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: ManualClock,
+        folder: Path,
+        broker: FakeBroker | None = None,
+        reach: Callable[[str], None] | None = None,
+    ) -> None:
         clock.now = max(clock.now, OPEN + timedelta(minutes=2))
         self.ledger, self.clock, self.store = ledger, clock, MemoryStore()
-        self.broker = FakeBroker(clock)
+        self.broker = broker or FakeBroker(clock)
         self.alarms: list[str] = []
         (folder / "overrides.yaml").write_text("{}\n")
         self.calendar = ExchangeCalendar("XNYS", WEEK, folder / "overrides.yaml")
@@ -198,6 +205,7 @@ class Trading:
         )  # fmt: skip
         self.account_is_known = True
         self.reached: list[str] = []
+        self.reach = reach or self.reached.append
         self.following = Following(
             ledger.book,
             self.broker,
@@ -207,7 +215,7 @@ class Trading:
             clock,
             self._alarm,
         )
-        self.sending = Sending(ledger.book, self.broker, clock, self._alarm, self.reached.append)
+        self.sending = Sending(ledger.book, self.broker, clock, self._alarm, self.reach)
 
     def begin(self, *signals: Signal, **changes: Any) -> Run:
         """A paper run that has come to step 7 with these signals."""
@@ -243,7 +251,7 @@ class Trading:
             self.sending,
             self.following,
             lambda: self.account_is_known,
-            self.reached.append,
+            self.reach,
         )
 
     def preview_desk(self) -> PreviewDesk:
