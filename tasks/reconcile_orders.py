@@ -22,7 +22,7 @@ def reconcile_orders() -> dict[str, int]:
         )
     else:
         s.forget("orders-elsewhere")
-    if not s.orders.open_orders():
+    if s.settings.mode == "dry" and not s.orders.open_orders():
         return {}
     with s.turn("reconcile_orders") as mine:
         return s.reconcile() if mine else {}

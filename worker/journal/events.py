@@ -4,7 +4,7 @@ An event's `data` holds what was written with it: `order`, the columns that it g
 `fill`, the execution that it counts. So the current state can be told again from the history.
 
 On PostgreSQL a transaction locks in one order, so that none waits for another in a circle: the
-run, the order, the conversation, the fills, and last of all the chain's head.
+run, the order, the conversation, the foreign shares, the fills, and last of all the chain's head.
 """
 
 from collections.abc import Mapping
