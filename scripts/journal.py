@@ -56,14 +56,16 @@ def verify_journal(
     openbell journal verify
     openbell journal verify --head 1042:9f86d081...
 
-    The events of an account are a chain of hashes, and orders and fills must follow from them. An
-    edit, a gap, a cut-off end are named, with their place. It changes nothing and may run at any
-    time. Exit code 0: the chain is whole. 1: something was changed.
+    The events of an account are a chain of hashes, and orders and fills
+    must follow from them. An edit, a gap, a cut-off end are named, with
+    their place. It changes nothing and may run at any time. Exit code 0:
+    the chain is whole. 1: something was changed.
 
-    Somebody who may write to this database can cut off its end, or write all of it anew, so that
-    everything in it agrees. Only a head from elsewhere shows that: note the one that is printed
-    here, or take a run's tags in MLflow, openbell.journal_seq and openbell.journal_head, as
-    --head SEQ:HASH.
+    Somebody who may write to this database can cut off its end, or write
+    all of it anew, so that everything in it agrees. Only a head from
+    elsewhere shows that: note the one that is printed here, or take a
+    run's tags in MLflow, openbell.journal_seq and openbell.journal_head,
+    as --head SEQ:HASH.
     """
     from scripts.access import open_services
     from worker.journal.verify import chained_accounts, verify
