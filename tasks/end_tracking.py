@@ -7,7 +7,8 @@ from worker.step import step
 
 @step("tasks.end_tracking", number=8)
 def end_tracking(run: Run) -> Run:
-    """What the run saw, asked, was told, checked and sent, in MLflow; with the run's true status.
+    """What the run saw, asked, was told, checked and sent, in MLflow; with the run's true status
+    and the head of the journal's chain.
     A tracking server that is away is noted on the run and stops nothing."""
     s = services()
     note = s.tracking.finish(s.recorder.record(run))

@@ -26,6 +26,7 @@ START_SECONDS = 4.0
 FINISH_SECONDS = 20.0
 REST = timedelta(seconds=60)
 RUN_TAG = "openbell.run_id"
+HEAD_TAGS = ("openbell.journal_seq", "openbell.journal_head")
 _TAG_LENGTH = 5000
 _SERVER_ERRORS = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
 # The client's own limits, and silence: no telemetry, no address on the screen, no log of its own.
@@ -210,6 +211,7 @@ class _Server:
             "mlflow.note.content": record.summary,
             "openbell.ending": run.ending.code if run.ending else "",
             "openbell.failure": run.failure or "",
+            **_head_tags(record),
         }
         kept = [RunTag(name, value[:_TAG_LENGTH]) for name, value in tags.items() if value]
         self._ask(lambda: self._client.log_batch(mlflow_id, metrics, parameters, kept))
@@ -284,6 +286,12 @@ def _tags(run: Run) -> dict[str, str]:
         "mlflow.source.name": "openbell",
         "mlflow.source.type": "JOB",
     }
+
+
+def _head_tags(record: Record) -> dict[str, str]:
+    """Kept away from the journal, so that `openbell journal verify` can find it cut off."""
+    head = record.journal_head
+    return {} if head is None else {HEAD_TAGS[0]: str(head.seq), HEAD_TAGS[1]: head.hash}
 
 
 def _reason(error: BaseException) -> tuple[str, bool]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from scripts.parts.ports import Ports
 from tests.support.mlflow_server import MlflowServer
 from tests.support.stack import BUY, STRATEGY, Stack
+from worker.journal.verify import verify
+from worker.models.chain import ChainHead
 
 ONE = STRATEGY | {"symbols": ["MSFT"]}
 
@@ -38,6 +40,10 @@ def test_a_finished_and_a_failed_run_have_their_true_status_and_story(
         "market/MSFT.json", "orders.json", "prompts/MSFT.md", "summary.md",
     ]  # fmt: skip
     assert finished.data.metrics["orders/filled"] == 1
+    tags = finished.data.tags
+    noted = ChainHead(seq=int(tags["openbell.journal_seq"]), hash=tags["openbell.journal_head"])
+    looked = verify(stack.services.journal, stack.services.account_id, noted)
+    assert (looked.chains[0].head, looked.findings) == (noted, ())
     assert "fetch_market_data" in runs[failed.run_id].data.tags["mlflow.note.content"]
 
 

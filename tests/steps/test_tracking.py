@@ -90,6 +90,8 @@ def test_a_run_that_ends_is_all_there(
     assert found.data.params == record.parameters
     assert found.data.metrics == record.metrics
     assert found.data.tags["mlflow.note.content"] == record.summary
+    assert found.data.tags["openbell.journal_seq"] == "7"
+    assert found.data.tags["openbell.journal_head"] == "ab" * 32
     assert mlflow_server.artifacts(found) == sorted(record.files)
     assert mlflow_server.artifact(found, "charts/AAPL.png", tmp_path) == b"\x89PNG"
     (order,) = json.loads(mlflow_server.artifact(found, "orders.json", tmp_path))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.support.values import OPEN, run
+from worker.models.chain import ChainHead
 from worker.models.decision import OrderLine
 from worker.models.market import AccountProof, Bar, Contract, Quote, SymbolMarket
 from worker.models.order import Fill, OrderIntent, OrderRecord
@@ -127,5 +128,6 @@ def full_record(run_id: str = "20130227-143000-1-aaaaaaaa", **changes: Any) -> R
         "orders": (filled,),
         "fills": (fill(filled),),
         "summary": "# A page\n",
+        "journal_head": ChainHead(seq=7, hash="ab" * 32),
     }  # fmt: skip
     return Record(**(data | changes))

@@ -17,6 +17,7 @@ from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
 from worker.journal.steps import StepBook
 from worker.market.bars import bars_to_json
+from worker.models.chain import ChainHead
 from worker.models.market import Position
 from worker.models.order import Fill, OrderRecord
 from worker.models.record import StepTime
@@ -34,6 +35,9 @@ PROMPT = "Asked of small-1.\n\n# system\n\nYou judge.\n\n# user\n\nWhat of it?\n
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+HEAD = ChainHead(seq=7, hash="ab" * 32)
+
+
 class FilledOrders:
     """One order of the run, filled."""
 
@@ -42,6 +46,9 @@ class FilledOrders:
 
     def fills_of_run(self, run_id: str) -> Sequence[Fill]:
         return [fill(order(run_id))]
+
+    def head(self) -> ChainHead:
+        return HEAD
 
 
 class StoreThatIsAway(FolderStore):
@@ -127,6 +134,7 @@ def test_a_whole_run_is_gathered(steps: StepBook, store: FolderStore) -> None:
         f"MSFT: its checks is not on record: ffffffffffff is missing from the store at "
         f"{store._folder}",
     )
+    assert record.journal_head == HEAD
     assert ACCOUNT not in record.summary
     assert record.summary.startswith("# momentum: done\n")
 

@@ -11,6 +11,7 @@ from worker.joined.page import summary_page
 from worker.journal.steps import StepBook, shown_states
 from worker.market.bars import bars_from_json
 from worker.market.charts import price_chart
+from worker.models.chain import ChainHead
 from worker.models.market import Bar, Position, SymbolMarket
 from worker.models.order import Fill, OrderRecord
 from worker.models.record import Record, StepTime, SymbolRecord
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 class Orders(Protocol):
     def of_run(self, run_id: str) -> Sequence[OrderRecord]: ...
     def fills_of_run(self, run_id: str) -> Sequence[Fill]: ...
+    def head(self) -> ChainHead: ...
 
 
 class Recorder:
@@ -56,6 +58,7 @@ class Recorder:
             orders=tuple(self._orders.of_run(run.run_id)),
             fills=tuple(self._orders.fills_of_run(run.run_id)),
             missing=tuple(read.missing),
+            journal_head=self._orders.head(),
         )
         return record.evolve(summary=summary_page(record))
 

@@ -93,6 +93,20 @@ class Journal:
         with _telling_unavailable(), self.engine.connect() as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read in which every query sees the same moment, however long it takes. It waits for
+        nobody and keeps nobody waiting; on SQLite every read is such a one."""
+        options: dict[str, Any] = {}
+        if self.engine.dialect.name != "sqlite":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with (
+            _telling_unavailable(),
+            self.engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
     def upgrade(self) -> None:
         """Bring the schema to this version's; safe to call by several processes in turn."""
         with (

@@ -61,25 +61,24 @@ def owner_of(connection: Connection, account_id: str, fill: Fill) -> RowMapping 
 
 
 def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) -> None:
-    connection.execute(
-        insert(fills).values(
-            execution_id=fill.execution_id,
-            account_id=row["account_id"],
-            coid=row["coid"],
-            strategy_id=row["strategy_id"],
-            symbol=row["symbol"],
-            side=fill.side,
-            quantity=fill.quantity,
-            price=fill.price,
-            commission_usd=fill.commission_usd,
-            executed_at=fill.executed_at,
-            recorded_at=now,
-        )
-    )
+    kept = {
+        "execution_id": fill.execution_id,
+        "account_id": row["account_id"],
+        "coid": row["coid"],
+        "strategy_id": row["strategy_id"],
+        "symbol": row["symbol"],
+        "side": fill.side,
+        "quantity": fill.quantity,
+        "price": fill.price,
+        "commission_usd": fill.commission_usd,
+        "executed_at": fill.executed_at,
+        "recorded_at": now,
+    }
+    connection.execute(insert(fills).values(**kept))
     of_order = select(fills.c.quantity, fills.c.price).where(fills.c.coid == row["coid"])
-    kept = connection.execute(of_order).all()
-    filled = sum((quantity for quantity, _ in kept), ZERO)
-    worth = sum((quantity * price for quantity, price in kept), ZERO)
+    all_kept = connection.execute(of_order).all()
+    filled = sum((quantity for quantity, _ in all_kept), ZERO)
+    worth = sum((quantity * price for quantity, price in all_kept), ZERO)
     changes = {
         "filled_quantity": filled,
         "average_price": worth / filled if filled else None,
@@ -87,4 +86,4 @@ def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) ->
         "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
     }
     cause = f"{fill.quantity} filled at {fill.price} ({fill.execution_id})"
-    change_order(connection, row, now, row["state"], cause, changes)
+    change_order(connection, row, now, row["state"], cause, changes, fill=kept)

@@ -141,9 +141,9 @@ class ForeignBook:
     # What is seen later
 
     def _see_fills(self, connection: Connection, found: Sequence[Fill]) -> None:
-        for fill in found:
-            if not self._is_foreign(connection, fill):
-                continue
+        once = {fill.execution_id: fill for fill in found}.values()
+        # All orders are locked before the shares are: who counts a fill does it in that order too.
+        for fill in [each for each in once if self._is_foreign(connection, each)]:
             self._insert_fill(connection, fill, in_baseline=False)
             symbol = self._symbol(connection, fill.conid, fill.symbol)
             row = self._position(connection, fill.conid)

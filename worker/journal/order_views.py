@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import RowMapping, and_, select
 
 from worker.journal.engine import Journal
+from worker.journal.events import read_head
 from worker.journal.foreign import strays_in, unexplained_in
 from worker.journal.ownership import owned_in, selling_in, working_in
 from worker.journal.tables import decisions, fills, order_events, orders
+from worker.models.chain import ChainHead
 from worker.models.decision import OrderLine
 from worker.models.order import ACTIVE, Fill, OrderIntent, OrderRecord
 
@@ -64,6 +66,11 @@ class OrderViews:
         query = select(order_events).where(order_events.c.coid == coid).order_by(order_events.c.id)
         with self._journal.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def head(self) -> ChainHead:
+        """Where the account's chain of events ends now."""
+        with self._journal.read() as connection:
+            return read_head(connection, self.account_id)
 
     def lines(self, run_id: str) -> dict[str, OrderLine]:
         """The run's decisions by symbol."""

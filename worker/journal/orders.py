@@ -16,7 +16,7 @@ from worker.clock import Clock
 from worker.errors import LeaseLost, Refused, RunIsOver
 from worker.fencing import Fence, Held, conversation_of
 from worker.journal.engine import Journal
-from worker.journal.events import append_event, change_order
+from worker.journal.events import change_order, insert_order
 from worker.journal.fills import keep_fill
 from worker.journal.locks import is_held
 from worker.journal.order_views import OrderViews
@@ -66,16 +66,8 @@ class OrderBook(OrderViews):
                 if intent.side == "SELL":
                     self._require_free(connection, intent, position)
                 row = self._row(intent, fence, closes_at)
-                connection.execute(insert(orders).values(**row))
                 self._decide(connection, intent.run_id, intent.symbol, intent.leg, line)
-                append_event(
-                    connection,
-                    intent.coid,
-                    intent.run_id,
-                    self._clock.wall_now(),
-                    "INTENDED",
-                    "decided",
-                )
+                insert_order(connection, row)
         except IntegrityError:
             raise Refused(f"{intent.symbol} was decided already in this run") from None
         return self.get(intent.coid)
@@ -87,9 +79,10 @@ class OrderBook(OrderViews):
 
         In one transaction: the step's token is the newest, the conversation is this account's and
         ours until past the moment to send by, the run is neither over nor late, and trading is not
-        halted.
+        halted. The run is locked first, as everywhere.
         """
         with self._journal.write() as connection:
+            _locked_run(connection, fence.run_id)
             row = _locked(connection, coid)
             if row["state"] != "INTENDED":
                 return Begin(kind="not_ours", why=f"it is {row['state']} already")
@@ -230,9 +223,7 @@ class OrderBook(OrderViews):
 def _require_fence(connection: Connection, fence: Fence) -> RowMapping:
     """The run's row, locked. Raises RunIsOver where it does not go on, LeaseLost where the step's
     lease is not the caller's."""
-    run_row = connection.execute(
-        select(runs).where(runs.c.run_id == fence.run_id).with_for_update()
-    ).mappings().one_or_none()  # fmt: skip
+    run_row = _locked_run(connection, fence.run_id)
     if run_row is None or run_row["cancelled"] or run_row["status"] not in ("created", "queued"):
         raise RunIsOver("the run is over or was cancelled")
     query = select(steps.c.token, steps.c.state).where(
@@ -242,6 +233,11 @@ def _require_fence(connection: Connection, fence: Fence) -> RowMapping:
     if step_row is None or step_row.token != fence.token or step_row.state != "running":
         raise LeaseLost("another copy of the step has taken over")
     return run_row
+
+
+def _locked_run(connection: Connection, run_id: str) -> RowMapping | None:
+    query = select(runs).where(runs.c.run_id == run_id).with_for_update()
+    return connection.execute(query).mappings().one_or_none()
 
 
 def _locked(connection: Connection, coid: str) -> RowMapping:

@@ -129,6 +129,20 @@ order_events = Table(
     Column("cause", Text, nullable=False),
     Column("data", JsonText),
     Column("version", String(40), nullable=False),
+    Column("account_id", String(24), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("account_id", "seq"),
+)
+
+# The end of each account's chain of events; whoever appends to it locks its row.
+chain_heads = Table(
+    "chain_heads",
+    metadata,
+    Column("account_id", String(24), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
 )
 
 fills = Table(

@@ -1,11 +1,13 @@
 """Column types that lose nothing: SQLAlchemy's Numeric and DateTime do on SQLite (measured)."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, String, Text
+from sqlalchemy import ColumnElement, Dialect, String, Table, Text, type_coerce
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator
 
 
@@ -54,3 +56,28 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+# Our types write the same text on every database.
+_ANY_DATABASE = DefaultDialect()
+
+
+def as_stored(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of columns as the database holds them: text and whole numbers."""
+    stored = dict(values)
+    for name, value in values.items():
+        kind = table.c[name].type
+        if isinstance(kind, TypeDecorator):
+            stored[name] = kind.process_bind_param(value, _ANY_DATABASE)
+    return stored
+
+
+def stored_columns(table: Table) -> list[ColumnElement[Any]]:
+    """The table's columns, to be selected as the database holds them: whatever stands there can be
+    read, a time that is none included."""
+    return [
+        type_coerce(column, column.type.impl_instance).label(column.name)
+        if isinstance(column.type, TypeDecorator)
+        else column
+        for column in table.c
+    ]

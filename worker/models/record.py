@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from worker.models.base import Utc, Value
+from worker.models.chain import ChainHead
 from worker.models.decision import OrderLine
 from worker.models.market import Bar, Position, SymbolMarket
 from worker.models.order import Fill, OrderRecord
@@ -59,7 +60,8 @@ class SymbolRecord(Value):
 
 
 class Record(Value):
-    """`missing` says, in sentences, what could not be read again. `summary` is a Markdown page."""
+    """`missing` says, in sentences, what could not be read again. `summary` is a Markdown page.
+    `journal_head`: where the chain of the account's events ended when the record was made."""
 
     run: Run
     version: str
@@ -70,6 +72,7 @@ class Record(Value):
     fills: tuple[Fill, ...] = ()
     missing: tuple[str, ...] = ()
     summary: str = ""
+    journal_head: ChainHead | None = None
 
     @property
     def status(self) -> RunStatus:
