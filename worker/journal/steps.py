@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from worker.clock import Clock
 from worker.errors import StepError
 from worker.journal.engine import Journal
-from worker.journal.runs import TRADING_STEPS
+from worker.journal.runs import CANCELLED, OVER, TRADING_STEPS
 from worker.journal.tables import runs, steps
 from worker.models.base import Utc, Value
 from worker.models.run import Run
@@ -199,8 +199,8 @@ class StepBook:
 
 def _is_over(run_row: RowMapping, number: int) -> bool:
     if number > TRADING_STEPS:
-        return bool(run_row["status"] in ("closed", "missed"))
-    return bool(run_row["cancelled"] or run_row["status"] in ("closed", "ending", "missed"))
+        return bool(run_row["status"] in OVER)
+    return bool(run_row["cancelled"] or run_row["status"] in ("ending", *OVER))
 
 
 def _held(connection: Connection, run_id: str, number: int, token: int) -> RowMapping | None:
@@ -232,16 +232,21 @@ def _step_before_is_done(connection: Connection, run_row: RowMapping, number: in
 def _last_run(connection: Connection, run_row: RowMapping, number: int) -> Run:
     """The stored Run of the nearest finished step before `number`, with the run's own fate."""
     query = (
-        select(steps.c.output)
+        select(steps.c.number, steps.c.output)
         .where(steps.c.run_id == run_row["run_id"], steps.c.number < number)
         .where(steps.c.state == "done")
         .order_by(steps.c.number.desc())
         .limit(1)
     )
-    output = connection.execute(query).scalar_one_or_none()
-    run = Run.from_json(output or run_row["initial"])
-    if run_row["status"] == "ending":
+    done = connection.execute(query).one_or_none()
+    run = Run.from_json(done.output if done else run_row["initial"])
+    if run_row["status"] == "ending" and run_row["outcome"] == "failed":
         return run.evolve(failure=run_row["reason"])
-    if run_row["cancelled"] and run.ending is None:
-        return run.ended("cancelled", "a person cancelled the run")
+    if run.ending is not None:
+        return run
+    if run_row["status"] == "ending":
+        return run.ended(run_row["outcome"], run_row["reason"])
+    # A cancel that came after the orders' step stopped nothing.
+    if run_row["cancelled"] and (done is None or done.number < TRADING_STEPS):
+        return run.ended("cancelled", CANCELLED)
     return run
