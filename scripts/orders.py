@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from worker.models.order import OrderRecord
     from worker.runtime import Services
 
-app = group("Orders as the journal knows them.")
+app = group("Orders as the journal knows them: list them, cancel one, settle an unknown one.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[
+    str, typer.Argument(metavar="COID", help="Its client order id, or a beginning of it.")
+]
 
 
 @app.command("list")
@@ -28,7 +32,7 @@ def list_orders(
         bool, typer.Option("--open", help="Only those that may still change.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List orders, the newest first.
 
@@ -46,6 +50,27 @@ def list_orders(
         out.print("there is no such order" if run_id or only_open else "there is no order yet")
     else:
         out.print(_table(found))
+
+
+@app.command()
+def cancel(order_id: Which, as_json: Json = False) -> None:
+    """Ask the broker to cancel one order; one that was not sent yet never is.
+
+    \b
+    openbell orders cancel ob-3fa2b1c4
+
+    It is asked once. What comes of it shows in the lists within a minute: an order may fill
+    before it is cancelled.
+    """
+    from scripts.access import find_order, open_services
+    from scripts.cancelling import cancel_order
+
+    s = open_services()
+    done = cancel_order(s, find_order(s, order_id))
+    if as_json:
+        print_json(done)
+    else:
+        out.print(done.sentence, markup=False, soft_wrap=True)
 
 
 def _found(

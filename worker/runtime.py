@@ -238,6 +238,14 @@ class Services:
         """Follow every open order whose run does so no longer; what was looked at and moved."""
         return Reconciling(self.orders, self.runs, self.steps, self._following, self.clock).once()
 
+    def cancel_order(self, order: OrderRecord, why: str) -> None:
+        """Ask the broker once to cancel it, as `Following.ask_to_cancel` does and raises."""
+        self._following.ask_to_cancel(order, why)
+
+    def may_ask_to_cancel(self, order: OrderRecord) -> bool:
+        """False for a moment after somebody asked."""
+        return self._following.may_ask(order)
+
     # Small things
 
     def retry(self, name: str, policy: RetryPolicy) -> Retry:

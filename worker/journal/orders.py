@@ -136,12 +136,12 @@ class OrderBook(OrderViews):
         """End an order that was never sent; False where it is no longer INTENDED."""
         return self.settle(coid, "INTENDED", "DENIED", why, reasons=[why])
 
-    def request_cancel(self, coid: str, cause: str) -> None:
+    def request_cancel(self, coid: str, why: str) -> None:
         """Remember that a cancel was asked for, so that it is not asked for again at once."""
         with self._journal.write() as connection:
             row = _locked(connection, coid)
-            changes = {"cancel_requested_at": self._clock.wall_now()}
-            self._change(connection, row, row["state"], cause, changes)
+            changes = {"cancel_requested_at": self._clock.wall_now(), "reasons": [why]}
+            self._change(connection, row, row["state"], f"cancel asked for: {why}", changes)
 
     def note_absent(self, coid: str, since: datetime | None) -> None:
         """Remember when the broker was first seen to show nothing of it, or that it does again."""

@@ -67,19 +67,27 @@ class Following:
                 self.cancel(order, f"not filled within {order.intent.good_for_seconds} s")
 
     def cancel(self, order: OrderRecord, cause: str) -> None:
-        """One request, in the account's conversation; a busy one is left to the next wake."""
-        if order.broker_order_id is None:
-            return
+        """One request; a busy conversation is left to the next wake."""
         try:
-            with self._conversation.hold(order.intent.coid, "cancel") as lock:
-                # Written down first: a lost answer must not make it look as if nobody had asked.
-                self._book.request_cancel(order.intent.coid, f"cancel asked for: {cause}")
-                account_id = order.intent.account_id
-                self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
+            self.ask_to_cancel(order, cause)
         except Busy:
             return
         except OpenbellError as error:
             log.warning("cancel_not_taken", coid=order.intent.coid, reason=error.sentence)
+
+    def ask_to_cancel(self, order: OrderRecord, cause: str) -> None:
+        """One request, in the account's conversation; later reads show what came of it.
+
+        Raises Busy, with nothing asked, while another conversation is under way, and what the
+        broker or the way to it had against the request.
+        """
+        if order.broker_order_id is None:
+            return
+        with self._conversation.hold(order.intent.coid, "cancel") as lock:
+            # Written down first: a lost answer must not make it look as if nobody had asked.
+            self._book.request_cancel(order.intent.coid, cause)
+            account_id = order.intent.account_id
+            self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
 
     def _while_held(self, lock: Held) -> Callable[[], bool]:
         return lambda: self._clock.wall_now() < lock.lease_until
@@ -141,5 +149,9 @@ class Following:
         good_for = timedelta(seconds=order.intent.good_for_seconds)
         if self._clock.market_now() < order.acknowledged_at + good_for + by:
             return False
+        return self.may_ask(order)
+
+    def may_ask(self, order: OrderRecord) -> bool:
+        """Not again right after somebody asked to cancel it."""
         asked = order.cancel_requested_at
         return asked is None or self._clock.wall_now() > asked + ASK_TO_CANCEL_AGAIN

@@ -74,9 +74,9 @@ def _ended(order: OrderRecord, listed: BrokerOrder, now: datetime) -> Verdict:
             cause=listed.cancel_reason or "its session closed",
             reasons=("its session closed before it filled",),
         )
-    reason = listed.cancel_reason or (
-        "not filled in time" if order.cancel_requested_at else "cancelled at the broker"
-    )
+    asked = order.cancel_requested_at is not None
+    asked_for = "; ".join(order.reasons) or "not filled in time"
+    reason = listed.cancel_reason or (asked_for if asked else "cancelled at the broker")
     return Verdict(state="CANCELLED", cause=reason, reasons=(reason,))
 
 
