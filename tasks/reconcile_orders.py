@@ -22,7 +22,7 @@ def reconcile_orders() -> dict[str, int]:
         )
     else:
         s.forget("orders-elsewhere")
-    if not s.orders.open_orders():
+    if not s.orders.open_orders() and not s.orders.resolved_lately():
         return {}
     with s.turn("reconcile_orders") as mine:
         return s.reconcile() if mine else {}

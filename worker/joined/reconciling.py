@@ -27,9 +27,10 @@ class Reconciling:
         for order in left:
             if order.state == "INTENDED":
                 self._orders.deny(order.intent.coid, "its run ended before it was sent")
-        if not left:
+        by_hand = self._orders.resolved_lately()
+        if not left and not by_hand:
             return {"open": 0, "moved": 0}
-        return {"open": len(left), "moved": self._following.look(left)}
+        return {"open": len(left), "moved": self._following.look(left, by_hand)}
 
     def _is_left(self, order: OrderRecord) -> bool:
         if self._following.is_overdue(order, by=A_RUNS_OWN_TIME):

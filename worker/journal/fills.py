@@ -4,21 +4,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, or_, select
 
+from worker.clock import Clock
 from worker.journal.events import change_order
-from worker.journal.ownership import ZERO
+from worker.journal.resolving import filled_by, is_resolved, take_back
 from worker.journal.tables import fills, orders
 from worker.models.order import Fill
 
 
-def keep_fill(connection: Connection, account_id: str, fill: Fill, now: datetime) -> bool:
-    """Count an execution of one of the journal's orders; False where it is none, or known."""
+def keep_fill(connection: Connection, account_id: str, fill: Fill, clock: Clock) -> bool:
+    """Count an execution of one of the journal's orders; False where it is none, or known.
+
+    It takes a person's word of the order back: the broker's own is the better one.
+    """
     row = _owner(connection, account_id, fill)
     known = connection.execute(
         select(fills.c.execution_id).where(fills.c.execution_id == fill.execution_id)
     ).scalar_one_or_none()
     if row is None or known is not None:
         return False
-    _keep(connection, row, fill, now)
+    if is_resolved(row):
+        why = f"the broker shows an execution of it ({fill.execution_id})"
+        take_back(connection, row, why, clock)
+        row = _owner(connection, account_id, fill) or row
+    _keep(connection, row, fill, clock.wall_now())
     return True
 
 
@@ -53,13 +61,8 @@ def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) ->
             recorded_at=now,
         )
     )
-    of_order = select(fills.c.quantity, fills.c.price).where(fills.c.coid == row["coid"])
-    kept = connection.execute(of_order).all()
-    filled = sum((quantity for quantity, _ in kept), ZERO)
-    worth = sum((quantity * price for quantity, price in kept), ZERO)
     changes = {
-        "filled_quantity": filled,
-        "average_price": worth / filled if filled else None,
+        **filled_by(connection, row["coid"]),
         # The answer that told it may have been lost.
         "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
     }

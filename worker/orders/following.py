@@ -13,7 +13,7 @@ from worker.fencing import Held
 from worker.models.order import LiveOrders, OrderRecord
 from worker.orders.conversation import LEASE, Busy, Conversation
 from worker.orders.ports import Alarm, Book, Reads, Trader
-from worker.orders.settling import EXPIRED, find, may_be_over, verdict
+from worker.orders.settling import EXPIRED, contradicts, find, may_be_over, verdict
 
 ASK_TO_CANCEL_AGAIN = timedelta(seconds=30)
 # Longer than a read of the lists is shared: the second look is at another one.
@@ -34,28 +34,33 @@ class Following:
         self._book, self._reads, self._trader = book, reads, trader
         self._conversation, self._clock, self._alarm = conversation, clock, alarm
 
-    def look(self, orders: Sequence[OrderRecord]) -> int:
+    def look(self, orders: Sequence[OrderRecord], by_hand: Sequence[OrderRecord] = ()) -> int:
         """Settle what the broker's lists prove, and ask to cancel what is overdue, whether or not
         they can be read; how many moved."""
         try:
-            return self.settle(orders)
+            return self.settle(orders, by_hand)
         finally:
             self.cancel_overdue([self._book.get(order.intent.coid) for order in orders])
 
-    def settle(self, orders: Sequence[OrderRecord]) -> int:
-        """Read the broker's orders and trades once, and move what they prove; how many moved."""
+    def settle(self, orders: Sequence[OrderRecord], by_hand: Sequence[OrderRecord] = ()) -> int:
+        """Read the broker's orders and trades once, and move what they prove; how many moved.
+
+        `by_hand`: orders that are over by a person's word; what contradicts it opens them again.
+        """
         for order in orders:
             self._give_up_lost(order)
             if order.state == "UNKNOWN":
                 # Whoever made it so may have died before a person was told.
                 self._alarm(order, "; ".join(order.reasons) or "its fate is not known")
         sent = [order for order in orders if order.state not in ("INTENDED", "DENIED")]
-        if not sent:
+        if not sent and not by_hand:
             return 0
         listed, trades = self._reads.live_orders(), self._reads.fills()
         if not trades.complete:
             log.warning("trades_incomplete", why="a trade that may be ours cannot be read")
         self._book.add_fills(trades.fills)
+        for order in by_hand:
+            self._doubt(self._book.get(order.intent.coid), listed)
         moved = sum(self._apply(order.intent.coid, listed.orders) for order in sent)
         shows_all = listed.snapshot and trades.complete
         return moved + sum(self._expire(order.intent.coid, listed, shows_all) for order in sent)
@@ -115,6 +120,11 @@ class Following:
             return False
         owned: Decimal = self._book.owned_by_all(order.intent.symbol)
         return self._reads.position(order.intent.conid) == owned + order.foreign_quantity
+
+    def _doubt(self, order: OrderRecord, listed: LiveOrders) -> None:
+        row = find(order, listed.orders)
+        if order.done and row is not None and contradicts(order, row):
+            self._book.reopen(order.intent.coid, f"the broker lists it as {row.status}")
 
     def _apply(self, coid: str, listed: Any) -> int:
         order = self._book.get(coid)

@@ -39,6 +39,15 @@ def may_be_over(order: OrderRecord, market_now: datetime) -> bool:
     return market_now >= closes_at + AFTER_THE_BELL
 
 
+def contradicts(order: OrderRecord, listed: BrokerOrder) -> bool:
+    """Does the broker show an order otherwise than a person settled it? What still lives does."""
+    if listed.status == "Filled":
+        return order.state != "FILLED"
+    if listed.status == "Cancelled":
+        return listed.filled_quantity not in (None, order.filled_quantity)
+    return True
+
+
 def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Verdict | None:
     """None: nothing new is proved. Absence from a list proves nothing.
 
