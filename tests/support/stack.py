@@ -126,21 +126,21 @@ class Stack:
             command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", queue]
             command += ["-P", pool, "-c", str(size), "-n", f"{name}-{self.home.name}@test"]
             command += ["--without-mingle", "--without-gossip"]
-            guarded = [
-                sys.executable,
-                "-m",
-                "scripts.parts.guardian",
-                "--grace",
-                "2",
-                "--",
-                *command,
-            ]
-            with self.log(name).open("ab") as log:
-                self._workers[queue] = subprocess.Popen(
-                    guarded, cwd=PROJECT_ROOT, env=self._outer() | self.environment,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
+            self._workers[queue] = self._start(name, command)
         self.wait_for(lambda: self._consuming(wanted), "the workers consume")
+
+    def start_beat(self) -> None:
+        """It ends with the workers."""
+        command = [sys.executable, "-m", "celery", "-A", "worker", "beat", "--pidfile="]
+        self._workers["beat"] = self._start("beat", command)
+
+    def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        guarded = [sys.executable, "-m", "scripts.parts.guardian", "--grace", "2", "--", *command]
+        with self.log(name).open("ab") as log:
+            return subprocess.Popen(
+                guarded, cwd=PROJECT_ROOT, env=self._outer() | self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
 
     def log(self, name: str) -> Path:
         return self.home / f"worker-{name}.log"
@@ -153,10 +153,13 @@ class Stack:
                 guardian.send_signal(signal.SIGUSR1)
                 guardian.wait(20)
 
+    def processes(self, queue: str) -> list[psutil.Process]:
+        """The worker and its children."""
+        return psutil.Process(self._workers[queue].pid).children(recursive=True)
+
     def pool_child(self, queue: str) -> psutil.Process:
         """The process that executes the tasks of a worker with one prefork child."""
-        guardian = psutil.Process(self._workers[queue].pid)
-        celery = [p for p in guardian.children(recursive=True) if "celery" in " ".join(p.cmdline())]
+        celery = [p for p in self.processes(queue) if "celery" in " ".join(p.cmdline())]
         return max(celery, key=lambda process: (len(process.parents()), process.create_time()))
 
     def _consuming(self, queues: Sequence[str]) -> bool:

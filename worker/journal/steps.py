@@ -1,10 +1,10 @@
 """The book of steps: which run's step is whose, under a lease with a fencing token."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.clock import Clock
@@ -175,6 +175,12 @@ class StepBook:
         query = select(steps).where(steps.c.run_id == run_id).order_by(steps.c.number)
         with self._journal.read() as connection:
             return [StepRow(**row) for row in connection.execute(query).mappings()]
+
+    def at_work(self) -> Collection[str]:
+        """The names of the steps that somebody is executing, with a lease that lives."""
+        alive = and_(steps.c.state == "running", steps.c.lease_until > self._clock.wall_now())
+        with self._journal.read() as connection:
+            return connection.execute(select(steps.c.step).where(alive).distinct()).scalars().all()
 
     def last_run(self, run_id: str) -> Run:
         """The Run as the last finished step left it."""
