@@ -2,16 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from tests.support.cli import openbell, sentence
 from tests.support.stack import BUY, STRATEGY, Stack
 from worker.journal.runs import CANCELLED
-from worker.journal.tables import runs
 from worker.models.order import OrderRecord
 
 STACK: dict[str, Any] = {"strategies": [STRATEGY | {"symbols": ["MSFT"]}]}
@@ -53,14 +50,6 @@ def deletes(stack: Stack) -> int:
     return sum(count for name, count in made.items() if name.startswith("DELETE"))
 
 
-def published_long_ago(stack: Stack, run_id: str) -> None:
-    """What upkeep published is left in peace for a minute: here it has passed."""
-    before = stack.services.clock.wall_now() - timedelta(minutes=2)
-    with stack.services.journal.write() as connection:
-        changed = update(runs).where(runs.c.run_id == run_id).values(published_at=before)
-        connection.execute(changed)
-
-
 def test_a_run_that_sleeps_until_the_open_ends_when_it_is_cancelled(
     start_stack: Callable[..., Stack],
 ) -> None:
@@ -90,7 +79,7 @@ def test_a_sleeping_run_that_was_cancelled_without_redis_is_ended_by_upkeep(
     assert stack.services.runs.cancel(run_id)
     assert recover_runs() == []  # published less than a minute ago
     stack.redis.flushdb()
-    published_long_ago(stack, run_id)
+    stack.published_long_ago(run_id)
     assert recover_runs() == [run_id]
     assert stack.wait_closed(run_id).outcome == "cancelled"
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ import psutil
 import pytest
 import redis
 import yaml
+from sqlalchemy import update
 
 from tests.support.sandbox import IN_SESSION, RunningSandbox
 from tests.support.valkey import ValkeyServer
 from worker.clock import SystemClock, monotonic
 from worker.journal.runs import RunRow
 from worker.journal.steps import StepRow
+from worker.journal.tables import runs
 from worker.models.order import OrderRecord
 from worker.runtime import Services, reset_services, services
 from worker.settings import PROJECT_ROOT
@@ -230,6 +232,13 @@ class Stack:
         row = self.step(run_id, number)
         assert row is not None
         return row
+
+    def published_long_ago(self, run_id: str) -> None:
+        """Upkeep leaves what was published in peace for a minute: here it has passed."""
+        before = self.services.clock.wall_now() - timedelta(minutes=2)
+        with self.services.journal.write() as connection:
+            changed = update(runs).where(runs.c.run_id == run_id).values(published_at=before)
+            connection.execute(changed)
 
     def orders(self, run_id: str) -> Sequence[OrderRecord]:
         return self.services.orders.of_run(run_id)
