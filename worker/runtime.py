@@ -325,7 +325,8 @@ class Services:
             f"What became of an order in {intent.symbol} is not known",
             f"{intent.side} {intent.quantity} {intent.symbol} at {intent.limit_price}, client "
             f"order id {intent.coid}: {why}. Nothing is sent for {intent.symbol} until it is "
-            "settled. Look for the id among the broker's orders and trades.",
+            "settled. Look for the id among the broker's orders and trades; what you find settles "
+            f"it: `openbell orders resolve {intent.coid} --help`.",
         )
 
 

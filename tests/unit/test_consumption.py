@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from scripts.consumers import every_queue
+from scripts.doctor_parts import deaf_queues
 from scripts.parts.celery_parts import POOLS
 from tests.support.clock import ManualClock
 from tests.support.values import OPEN
 from worker.errors import JournalUnavailable, Unreachable
+from worker.runtime import services
 from worker.schedule.consumption import Consumption
 
 EVERY = 60
@@ -133,6 +135,16 @@ def test_a_wall_clock_that_is_set_back_stops_no_look(queues: Queues) -> None:
     queues.look()
     queues.look(1, after=-86_400)
     assert queues.sent == ["io", "orders"] * 2
+
+
+def test_the_doctor_names_a_queue_that_beat_found_deaf() -> None:
+    s = services()
+    s.journal.upgrade()
+    assert list(deaf_queues(s)) == []
+    s.beacons.light("told:queue:wait")
+    assert [(each.verdict, each.sentence) for each in deaf_queues(s)] == [
+        ("problem", "nothing is taken from wait, whoever is there")
+    ]
 
 
 def test_each_task_has_a_route_and_each_queue_a_worker_in_up() -> None:
