@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.console import openbell
 from worker.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def require_journal(s: "Services") -> None:
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         # Merely looking would leave an empty file behind.
         raise ConfigurationError(
-            f"there is no journal yet at {url.database}; make it with `openbell journal upgrade`, "
-            "or start everything with `openbell up`"
+            f"there is no journal yet at {url.database}; make it with "
+            f"`{openbell()} journal upgrade`, or start everything with `{openbell()} up`"
         )
     s.journal.require_schema()
 
@@ -46,7 +47,7 @@ def find_run(s: "Services", wanted: str) -> "RunRow":
     if wanted == LAST:
         newest = s.runs.recent(1)
         if not newest:
-            raise ConfigurationError("there is no run yet; start one with `openbell trigger`")
+            raise ConfigurationError(f"there is no run yet; start one with `{openbell()} trigger`")
         return newest[0]
     found = s.runs.starting_with(wanted) if wanted else []
     exact = [row for row in found if row.run_id == wanted]
@@ -54,9 +55,9 @@ def find_run(s: "Services", wanted: str) -> "RunRow":
         return (exact or found)[0]
     if found:
         raise ConfigurationError(
-            f"several runs begin with {wanted!r}; write more of the id (`openbell runs list`)"
+            f"several runs begin with {wanted!r}; write more of the id (`{openbell()} runs list`)"
         )
-    raise ConfigurationError(f"there is no run {wanted!r}; see `openbell runs list`")
+    raise ConfigurationError(f"there is no run {wanted!r}; see `{openbell()} runs list`")
 
 
 def find_order(s: "Services", wanted: str) -> "OrderRecord":

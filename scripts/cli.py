@@ -43,6 +43,9 @@ ENTRIES = {
     "positions": Entry(
         "scripts.positions:positions", "What each strategy owns, beside the account.", WORK
     ),
+    "reconcile": Entry(
+        "scripts.reconcile:reconcile", "The account against the journal, in words.", WORK
+    ),
     "strategies": Entry("scripts.strategies:app", "Strategy files: list, show, validate.", WORK),
     "doctor": Entry("scripts.doctor:doctor", "Look at every part and say what to mend.", KEEP),
     "journal": Entry("scripts.journal:app", "The journal's schema: upgrade.", KEEP),

@@ -1,5 +1,6 @@
 """How programs speak to a person: tables and colour on a terminal, plain lines elsewhere."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -9,17 +10,15 @@ from typing import NoReturn
 from rich.console import Console
 from rich.text import Text
 
-PLAIN_WIDTH = 100
+PLAIN_WIDTH = 100  # without a terminal, and without COLUMNS
 
 
 def make_console(*, stderr: bool = False) -> Console:
     """Without a terminal nothing is coloured, and lines are as wide as on a common one."""
     console = Console(stderr=stderr, highlight=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
-    )
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
 
 out = make_console()
@@ -46,10 +45,25 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def openbell() -> str:
-    """The command as this person can type it: by name where the shell finds it, else by path."""
-    ours = Path(sys.executable).with_name("openbell")
-    found = shutil.which("openbell")
-    return "openbell" if found and Path(found).samefile(ours) else from_here(ours)
+    return _typed("openbell")
+
+
+def openbell_anywhere() -> str:
+    """As it can be typed in any folder."""
+    word = openbell()
+    return str(Path(word).absolute()) if "/" in word else word
+
+
+def celery() -> str:
+    return _typed("celery")
+
+
+def _typed(name: str) -> str:
+    """A program of this environment as this person can type it here: by name where the shell finds
+    it, else by path."""
+    ours = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    return name if found and Path(found).samefile(ours) else from_here(ours)
 
 
 def from_here(path: Path) -> str:

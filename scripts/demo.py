@@ -1,12 +1,13 @@
 """`openbell demo`: the main job on embedded parts and the sandbox, in about a minute."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.command import run
 from scripts.console import complain, from_here, out
-from scripts.demonstration.home import forget_old_homes, fresh_home, homes_folder
+from scripts.demonstration.home import KEPT, forget_old_homes, fresh_home, homes_folder
 from scripts.parts.ports import Ports
 from scripts.parts.practice import moment_of
 from scripts.parts.program import program
@@ -35,10 +36,14 @@ def demo(
         bool, typer.Option("--stay", help="Keep everything running until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show the whole job: a dry run, a paper run and one that Beat starts, held until the bell.
+    """Show the whole job: a dry run and a paper run, held until the bell, and one that Beat starts.
 
-    Everything is embedded and on loopback, in a fresh home under var/demo. Exits 0 when all that
-    was promised happened.
+    \b
+    openbell demo
+    openbell demo --at 2013-02-23T12:00 --stay
+
+    Everything is embedded and on loopback, in a fresh home under var/demo; of those the newest
+    three are kept. Exits 0 when all that was promised happened; with --stay, after Ctrl-C.
     """
     with program():
         from scripts.demonstration.setting import set_the_stage  # slow: not for --help
@@ -46,9 +51,17 @@ def demo(
         moment = moment_of(at) if at else None
         folder = homes_folder()
         home = fresh_home(folder)
-        forget_old_homes(folder)
+        say_what_is_kept(folder, forget_old_homes(folder))
         with home_lock(home) as lock, Ports() as ports:
             play(set_the_stage(home, ports, moment), lock, stay=stay)
+
+
+def say_what_is_kept(folder: Path, removed: int) -> None:
+    """Nothing is removed in silence."""
+    if removed:
+        homes = "1 older home" if removed == 1 else f"{removed} older homes"
+        where = from_here(folder)
+        out.print(f"{homes} removed, the newest {KEPT} in {where} are kept", style="dim")
 
 
 def play(setting: "Setting", lock: int, *, stay: bool) -> None:
@@ -64,6 +77,8 @@ def play(setting: "Setting", lock: int, *, stay: bool) -> None:
         broken = play_runs(setting, started, stay=stay)
         if stay:
             until_stopped(started)
+    if stay:
+        out.print(f"everything has ended; its home is kept, {from_here(setting.parts.home)}")
     for sentence in broken:
         complain(sentence)
     raise SystemExit(1 if broken else 0)

@@ -8,7 +8,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from scripts.show.steps import remark, seconds_of, steps_table
+from scripts.show.moments import Moments, moments_of
+from scripts.show.steps import (
+    StepStory,
+    remark,
+    seconds_of,
+    standing,
+    step_stories,
+    steps_table,
+)  # fmt: skip
 from scripts.show.words import took
 from worker.clock import SystemClock, monotonic
 from worker.errors import JournalUnavailable, OpenbellError
@@ -45,30 +53,43 @@ class FollowView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, row: "RunRow", steps: Sequence["StepRow"]) -> None:
+    def show(self, row: "RunRow", rows: Sequence["StepRow"]) -> None:
         if self._quiet:
             return
+        moments, steps = moments_of(self._s, row), step_stories(rows)
         if self._console.is_terminal:
-            self._live.update(Group(self._head(row), steps_table(self._s, steps)), refresh=True)
+            head = self._head(moments, row, steps)
+            self._live.update(Group(head, steps_table(moments, steps)), refresh=True)
         else:
-            self._say_changes(steps)
+            self._say_changes(moments, steps)
 
-    def _head(self, row: "RunRow") -> Text:
-        now = self._s.local(self._s.clock.market_now())
-        replayed = "" if self._s.settings.replay_clock is None else " (the sandbox's)"
-        return Text.assemble("\nMarket time ", (now, "bold"), (f"{replayed}  {row.status}", "dim"))
+    def _head(self, moments: Moments, row: "RunRow", steps: Sequence[StepStory]) -> Text:
+        word = standing(row.status, row.outcome, steps)
+        replayed = " (the sandbox's)" if moments.replayed else ""
+        if row.closed_at is not None:
+            ended = moments.at(row.closed_at)
+            return Text.assemble("\nEnded ", (ended, "bold"), (f"{replayed}  {word}", "dim"))
+        now = self._s.local(moments.clock.market_now())
+        return Text.assemble("\nMarket time ", (now, "bold"), (f"{replayed}  {word}", "dim"))
 
-    def _say_changes(self, steps: Sequence["StepRow"]) -> None:
-        now = self._s.local(self._s.clock.market_now()).split(" ")[1]
+    def _say_changes(self, moments: Moments, steps: Sequence[StepStory]) -> None:
         for step in steps:
-            why = remark(self._s, step)
+            why = remark(moments, step)
             if (change := (step.step, step.state, why)) in self._said:
                 continue
             self._said.add(change)
             ended = step.state in ("done", "failed")
-            state = f"{step.state} {took(seconds_of(self._s, step))}" if ended else step.state
-            line = f"{now}  {step.step:<21} {state}  {why}".rstrip()
+            state = f"{step.state} {took(seconds_of(moments, step))}" if ended else step.state
+            line = f"{_changed_at(moments, step)}  {step.step:<21} {state}  {why}".rstrip()
             self._console.print(line, markup=False, soft_wrap=True)
+
+
+def _changed_at(moments: Moments, step: StepStory) -> str:
+    """When it came to its state; of a step that waits again and again only that it does is known,
+    so that is told as of now."""
+    if step.state == "running" and not step.hops:
+        return moments.near(step.started_at)
+    return moments.near(step.finished_at or moments.clock.wall_now())
 
 
 def follow(
@@ -90,7 +111,7 @@ def follow(
         late = s.clock.market_now() > over_at and row.status not in OVER
         if late and monotonic() - asked > ASK_AGAIN_SECONDS:
             asked = monotonic()
-            _require_workers(s, row, over_at, without_worker())
+            _require_workers(s, row, steps, over_at, without_worker())
         clock.sleep(LOOK_SECONDS)
 
 
@@ -103,7 +124,11 @@ def latest_end(row: "RunRow") -> datetime:
 
 
 def _require_workers(
-    s: "Services", row: "RunRow", over_at: datetime, missing: set[str] | None
+    s: "Services",
+    row: "RunRow",
+    steps: Sequence["StepRow"],
+    over_at: datetime,
+    missing: set[str] | None,
 ) -> None:
     if missing is not None and not missing:
         return
@@ -114,7 +139,7 @@ def _require_workers(
     )
     raise GivenUp(
         f"given up: {nobody}, and the time of run {row.run_id} was over at {s.local(over_at)}; "
-        f"it was left as it is ({row.status})"
+        f"it was left as it is ({standing(row.status, row.outcome, step_stories(steps))})"
     )
 
 

@@ -1,15 +1,16 @@
 """`openbell orders`: orders as the journal knows them."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
 from scripts.command import group, print_json, run
 from scripts.console import out
+from scripts.show.moments import moments_of, zone_of
+from scripts.show.stacked import Stacked
 from scripts.show.words import flat, shares, styled, usd
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def list_orders(
     elif not found:
         out.print("there is no such order" if run_id or only_open else "there is no order yet")
     else:
-        out.print(_table(found))
+        _table(s, found).print_on(out)
 
 
 @app.command()
@@ -142,28 +143,26 @@ def _listed(order: "OrderRecord") -> dict[str, Any]:
     return {"coid": order.intent.coid, "account": account, **intent, **whole}
 
 
-def _table(found: Sequence["OrderRecord"]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name, right in (
-        ("created (UTC)", False), ("symbol", False), ("order", False), ("limit", True),
-        ("state", False), ("filled", True), ("at", True), ("run", False),
-    ):  # fmt: skip
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    table.add_column("")
+def _table(s: "Services", found: Sequence["OrderRecord"]) -> Stacked:
+    table = Stacked(f"{zone_of(s)} time", "symbol", "order", ">limit", "state", ">filled", ">at")
+    moments = cache(lambda run_id: moments_of(s, s.runs.get(run_id)))
     for order in found:
         intent = order.intent
         table.add_row(
-            f"{order.created_at:%Y-%m-%d %H:%M}",
+            moments(intent.run_id).at(order.created_at)[:16],
             Text(intent.symbol, "bold"),
             f"{intent.side} {shares(intent.quantity)}",
             usd(intent.limit_price),
             styled(order.state),
             shares(order.filled_quantity),
             usd(order.average_price),
-            intent.run_id,
-            Text(flat("; ".join(order.reasons)), "dim", no_wrap=True, overflow="ellipsis"),
+            below=[Text(f"run {intent.run_id}", "dim"), *_reasons(order)],
         )
     return table
+
+
+def _reasons(order: "OrderRecord") -> list[Text]:
+    return [Text(flat(reason), "dim") for reason in order.reasons]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from scripts.command import note, print_json, run
 from scripts.console import out
-from scripts.show.words import NOTHING, shares, usd
+from scripts.show.words import shares, usd
 
 if TYPE_CHECKING:
     from worker.journal.ownership import Holding
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from worker.runtime import Services
 
 ZERO = Decimal(0)
+LEGEND = "unknown: the broker did not say; of a shared position it knows one average cost alone"
 
 
 def positions(
@@ -54,6 +55,7 @@ def positions(
         out.print("no strategy owns anything" + ("" if held is None else ", the account is empty"))
     else:
         out.print(_table(s, owned, held))
+        out.print(Text(LEGEND, "dim"), soft_wrap=True)
 
 
 def _account(s: "Services") -> "Sequence[Position]":
@@ -67,9 +69,9 @@ def _account(s: "Services") -> "Sequence[Position]":
 
 
 def _table(s: "Services", owned: "Sequence[Holding]", held: "Sequence[Position] | None") -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("symbol", no_wrap=True)
-    table.add_column("whose", overflow="ellipsis", no_wrap=True)
+    table.add_column("whose", overflow="fold")
     for name in ("shares", "average cost", "market price", "value USD"):
         table.add_column(name, justify="right", no_wrap=True)
     for symbol in sorted({each.symbol for each in owned} | {each.symbol for each in held or ()}):
@@ -80,7 +82,7 @@ def _table(s: "Services", owned: "Sequence[Holding]", held: "Sequence[Position] 
         for each in mine:
             table.add_row(
                 Text(symbol, "bold"), _name(s, each.strategy_id), shares(each.quantity),
-                usd(each.average_cost_usd), usd(price), usd(_value(each.quantity, price)),
+                _known(each.average_cost_usd), _known(price), _known(_value(each.quantity, price)),
             )  # fmt: skip
         if held is not None:
             _add_account(table, symbol, position, sum((each.quantity for each in mine), ZERO))
@@ -93,13 +95,18 @@ def _add_account(table: Table, symbol: str, position: "Position | None", owned: 
     price = position.market_price if position else None
     rest = quantity - owned
     if rest > 0:
+        cost = position.average_cost if position and not owned else None
         table.add_row(
-            Text(symbol, "bold"), Text("no strategy's", "dim"), shares(rest), NOTHING,
-            usd(price), usd(_value(rest, price)),
+            Text(symbol, "bold"), Text("no strategy's", "dim"), shares(rest), _known(cost),
+            _known(price), _known(_value(rest, price)),
         )  # fmt: skip
     elif rest < 0:
         words = f"the account holds {shares(quantity)}, {shares(-rest)} fewer than are owned"
         table.add_row(Text(symbol, "bold red"), Text(words, "bold red"))
+
+
+def _known(value: Decimal | None) -> str:
+    return "unknown" if value is None else usd(value)
 
 
 def _value(quantity: Decimal, price: Decimal | None) -> Decimal | None:

@@ -1,16 +1,17 @@
 """`openbell runs`: what ran, the whole story of one run, its log lines; and stopping one."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
 from scripts.command import FAILED, group, note, print_json, run
 from scripts.console import complain, openbell, out
-from scripts.show.words import STYLES, between, flat, took
+from scripts.show.moments import moments_of, zone_of
+from scripts.show.stacked import Stacked
+from scripts.show.words import between, flat, styled, took
 
 if TYPE_CHECKING:
     from worker.journal.runs import RunRow
@@ -44,7 +45,7 @@ def list_runs(
     elif not rows:
         out.print(f"there is no run yet; start one with `{openbell()} trigger 1`", markup=False)
     else:
-        out.print(_table(s, rows))
+        _table(s, rows).print_on(out)
 
 
 @app.command()
@@ -60,11 +61,12 @@ def show(run_id: Which, as_json: Json = False) -> None:
     from scripts.show.story import story_of
 
     s = open_services()
-    story = story_of(s, find_run(s, run_id))
+    row = find_run(s, run_id)
+    story = story_of(s, row)
     if as_json:
         print_json(story)
     else:
-        print_story(s, story)
+        print_story(s, moments_of(s, row), story)
 
 
 @app.command()
@@ -151,11 +153,11 @@ def _lines(s: "Services", row: "RunRow") -> list[dict[str, Any]]:
 
 
 def _line(line: dict[str, Any]) -> Text:
-    """Time, level, step, event, then its fields; a traceback below, as it is."""
+    """Wall time, level, step, event, then its fields; a traceback below, as it is."""
     level = str(line.get("level", ""))
     known = ("timestamp", "level", "step", "event", "run_id", "logger", "exception")
     text = Text.assemble(
-        (str(line.get("timestamp", ""))[11:23], "dim"),
+        (f"{str(line.get('timestamp', ''))[11:23]} UTC", "dim"),
         (f"  {level:<8}", {"warning": "yellow", "error": "bold red"}.get(level, "dim")),
         f"{line.get('step') or '':<21} ",
         (str(line.get("event", "")), "bold"),
@@ -180,31 +182,28 @@ def _listed(row: "RunRow") -> dict[str, Any]:
     return {**listed, "seconds": between(row.created_at, row.closed_at), "symbols": row.run.symbols}
 
 
-def _table(s: "Services", rows: Any) -> Table:
-    zone = s.local(s.clock.market_now()).split(" ")[-1]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name, most in (("run", None), ("strategy", 20), ("mode", None), (f"due ({zone})", None)):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most)
-    table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("outcome")
+def _table(s: "Services", rows: "Sequence[RunRow]") -> Stacked:
+    table = Stacked("run", "mode", f"due, {zone_of(s)}", ">took", "outcome")
     for row in rows:
+        word, why = _standing(s, row)
         table.add_row(
             row.run_id,
-            row.strategy_name,
             row.mode,
             s.local(row.due_at)[:16],
             took(between(row.created_at, row.closed_at)),
-            _outcome(row),
+            styled(word),
+            below=[Text(": ".join([row.strategy_name, *map(flat, why)]), "dim")],
         )
     return table
 
 
-def _outcome(row: "RunRow") -> Text:
-    """In one line, cut where the terminal ends."""
-    word = row.outcome or row.status
-    style = STYLES.get(word, "cyan" if row.outcome is None else "")
-    text = Text(word, style, no_wrap=True, overflow="ellipsis")
-    return text.append(f"  {flat(row.reason)}", "dim") if row.reason else text
+def _standing(s: "Services", row: "RunRow") -> tuple[str, list[str]]:
+    """How the run ended or how far it is, and why, or what it waits for."""
+    from scripts.show.steps import standing, step_stories
+
+    steps = () if row.outcome else step_stories(s.steps.of(row.run_id))
+    why = row.reason or (steps[-1].waits_for if steps else None)
+    return standing(row.status, row.outcome, steps), [why] if why else []
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scripts.command import FAILED, note, print_json, run
-from scripts.console import complain, err, openbell, out
+from scripts.console import celery, complain, err, openbell, out
 from scripts.trigger_wishes import EXAMPLE, Wanted, key_of, read_wishes, slot_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def trigger(
     row, is_new = begin(s, asked, as_json)
     if not as_json:
         print(row.run_id, flush=True)
-    say_what_it_is(row, is_new, asked)
+    say_what_it_is(s, row, is_new, asked)
     nobody = warn_without_workers()
     if follow:
         see_it_through(s, row, as_json)
@@ -97,7 +97,7 @@ def the_run(s: "Services", wanted: Wanted, slot: str) -> "Run":
 def begin(s: "Services", asked: "Run", as_json: bool) -> tuple["RunRow", bool]:
     """Commit and publish it; ends the program where Redis does not take it."""
     from tasks.start_run import begin_run
-    from worker.errors import JournalUnavailable, TemporaryError
+    from worker.errors import JournalUnavailable, TemporaryError, Unreachable
 
     try:
         return begin_run(s, asked)
@@ -105,21 +105,29 @@ def begin(s: "Services", asked: "Run", as_json: bool) -> tuple["RunRow", bool]:
         raise
     except TemporaryError as error:
         row = s.runs.by_slot(asked.strategy.id, asked.slot)
-        if row is None:
-            raise
-        if as_json:
+        if as_json and row is not None:
             print_json({**started(row, row.run_id == asked.run_id), "error": error.sentence})
+        if not isinstance(error, Unreachable) and row is not None:
+            complain(
+                f"{error.sentence}; `{openbell()} runs show {row.run_id}` shows whether it did. "
+                f"The same --key starts it once, whatever happened: --key {key_of(asked.slot)}"
+            )
+            raise SystemExit(FAILED) from None
+        again = f"{openbell()} trigger {asked.strategy.id} --key {key_of(asked.slot)}"
         complain(
-            f"{error.sentence}. Run {row.run_id} is written down and not started; only the same "
-            f"key starts it: {openbell()} trigger {row.strategy_id} --key {key_of(row.slot)}"
+            f"{error.sentence}. The run was not started; start `{openbell()} up` in another "
+            f"terminal, then trigger again, the same --key may be used: {again}"
         )
         raise SystemExit(FAILED) from None
 
 
-def say_what_it_is(row: "RunRow", is_new: bool, asked: "Run") -> None:
+def say_what_it_is(s: "Services", row: "RunRow", is_new: bool, asked: "Run") -> None:
     """What was started, or that it was there before."""
+    from scripts.show.steps import standing, step_stories
+
     if not is_new:
-        note(f"the key {key_of(row.slot)} has a run already, {row.run_id} ({_standing(row)})")
+        word = standing(row.status, row.outcome, step_stories(s.steps.of(row.run_id)))
+        note(f"the key {key_of(row.slot)} has a run already, {row.run_id} ({word})")
         different = _differences(row.run, asked)
         if different:
             note(f"it stays as it was asked for first; these are not changed: {different}")
@@ -140,7 +148,7 @@ def warn_without_workers() -> set[str]:
         names = ",".join(sorted(missing))
         note(
             f"no worker consumes {names.replace(',', ', ')}: the run stands still until one is "
-            f"started, by `{openbell()} up` or `celery -A worker worker -Q {names}`"
+            f"started, by `{openbell()} up` or `{celery()} -A worker worker -Q {names}`"
         )
     return missing
 
@@ -149,6 +157,7 @@ def see_it_through(s: "Services", row: "RunRow", as_json: bool) -> None:
     """Follow it to its end; exit 1 where it failed or nobody works on it."""
     from scripts.consumers import queues_of_a_run, without_worker
     from scripts.follow import FollowView, GivenUp, follow
+    from scripts.show.moments import moments_of
     from scripts.show.page import print_result
     from scripts.show.story import story_of
 
@@ -169,7 +178,7 @@ def see_it_through(s: "Services", row: "RunRow", as_json: bool) -> None:
     if as_json:
         print_json(story)
     else:
-        print_result(story)
+        print_result(moments_of(s, row), story)
     if row.outcome == "failed":
         complain(f"the run failed: {row.reason}")
         raise SystemExit(FAILED)
@@ -191,10 +200,6 @@ def started(row: "RunRow", is_new: bool) -> dict[str, Any]:
         "due_at": row.due_at,
         "task_ids": row.task_ids,
     }
-
-
-def _standing(row: "RunRow") -> str:
-    return row.outcome or row.status
 
 
 def _differences(first: "Run", asked: "Run") -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator
 
+from scripts.console import openbell
 from worker.errors import ConfigurationError
 from worker.models.base import Value
 
@@ -68,7 +69,7 @@ def read_wishes(
     listed = read_symbols(symbols) if symbols is not None else None
     if strategy is None and asked.strategy_id is None:
         raise ConfigurationError(
-            "no strategy is named; write its id or name, such as `openbell trigger 1`, "
+            f"no strategy is named; write its id or name, such as `{openbell()} trigger 1`, "
             "or strategy_id in --conf"
         )
     return Wanted(

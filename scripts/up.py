@@ -10,7 +10,7 @@ import redis
 import typer
 
 from scripts.command import run
-from scripts.console import from_here, openbell, out, print_pairs
+from scripts.console import from_here, openbell_anywhere, out, print_pairs
 from scripts.parts.embedded import EmbeddedSet, embedded_set
 from scripts.parts.ports import Ports
 from scripts.parts.practice import Practice, practice_in
@@ -52,6 +52,10 @@ def up(
     ] = None,
 ) -> None:
     """Run everything on this machine: Valkey, MLflow, workers, Beat and Flower, until Ctrl-C.
+
+    \b
+    openbell up --sandbox
+    openbell up --sandbox --at 2013-02-27T09:29:40 --home ~/practice
 
     Orders go only to a server that proves to be the sandbox. Before any other gateway a run
     decides and previews; what --no-dry-run would order there is denied, or refused at once where
@@ -135,9 +139,10 @@ def greet(chosen: EmbeddedSet, settings: Settings, practice: Practice | None) ->
     out.print(where, style="bold", soft_wrap=True)
     print_pairs(_places(chosen, settings, practice))
     out.print("\nIn a second terminal:")
+    # It may stand in another folder.
     if chosen.home != PROJECT_ROOT / "var":
-        out.print(f"  export OPENBELL_HOME={from_here(chosen.home)}", soft_wrap=True)
-    out.print(f"  {openbell()} trigger 1 --follow", soft_wrap=True)
+        out.print(f"  export OPENBELL_HOME={chosen.home}", soft_wrap=True)
+    out.print(f"  {openbell_anywhere()} trigger 1 --follow", soft_wrap=True)
 
 
 def _places(

@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from celery import Celery, signals
+from celery.worker.request import Request
 
 from worker.errors import OpenbellError
 from worker.logs import configure_logging
 from worker.runlog import RunLog
-from worker.runtime import prove_replay_clock, settings
+from worker.runtime import prove_replay_clock, services, settings
 
 app = Celery("openbell")
 app.config_from_object("celeryconfig")
@@ -53,5 +54,28 @@ def _prove(**_: Any) -> None:
         raise SystemExit(2) from None
 
 
+class WatchedRequest(Request):  # type: ignore[misc]
+    """Where a drill may end a worker before or after it acknowledges a message."""
+
+    def acknowledge(self) -> None:
+        services().checkpoints.reach("ack:before")
+        super().acknowledge()
+        services().checkpoints.reach("ack:after")
+
+
+def _publishing(**_: Any) -> None:
+    services().checkpoints.reach("publish:before")
+
+
+def _published(**_: Any) -> None:
+    services().checkpoints.reach("publish:after")
+
+
+def _watch_publications(**_: Any) -> None:
+    signals.before_task_publish.connect(_publishing)
+    signals.after_task_publish.connect(_published)
+
+
+signals.worker_init.connect(_watch_publications)
 signals.worker_init.connect(_prove)
 signals.beat_init.connect(_prove)

@@ -48,7 +48,8 @@ class OneConnection:
     """A client on one connection that is never replaced, watched byte by byte.
 
     Once it is armed, `guard` is called directly before the first byte of a request is written, and
-    may raise to prevent it. `written` then says whether a byte may have left.
+    may raise to prevent it; `sent` when all is written, before the answer is read. `written` then
+    says whether a byte may have left.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class OneConnection:
         self._backend = _OneConnectionBackend()
         self.client = _client(base_url, _transport(tls, self._backend), timeout_seconds, headers)
 
-    def arm(self, guard: Guard) -> None:
+    def arm(self, guard: Guard, sent: Callable[[], None] = lambda: None) -> None:
         self._backend.guard, self._backend.written = guard, False
+        self._backend.sent = sent
 
     @property
     def written(self) -> bool:
@@ -259,6 +261,10 @@ class _WatchedStream(_Stream):
         super().__init__(inner)
         self._backend = backend
 
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._backend.before_read()
+        return super().read(max_bytes, timeout)
+
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if buffer:  # the end of a request is an empty write
             self._backend.before_write()
@@ -278,6 +284,7 @@ class _WatchedStream(_Stream):
 class _OneConnectionBackend(httpcore.NetworkBackend):
     def __init__(self) -> None:
         self.guard: Guard | None = None
+        self.sent: Callable[[], None] | None = None
         self.written = False
         self._connected = False
         self._inner = httpcore.SyncBackend()
@@ -302,3 +309,8 @@ class _OneConnectionBackend(httpcore.NetworkBackend):
         if self.guard is not None:
             self.guard()
             self.written = True
+
+    def before_read(self) -> None:
+        if self.written and self.sent is not None:
+            tell, self.sent = self.sent, None
+            tell()

@@ -15,6 +15,7 @@ import redis
 import structlog
 
 from worker.alerts import Alerts, AppriseAlerts, ConsoleAlerts, Severity
+from worker.checkpoints import Checkpoints, DrillCheckpoints, NoCheckpoints
 from worker.clock import Clock, ReplayClock, SystemClock
 from worker.errors import ConfigurationError, Unreachable
 from worker.fencing import held_fence
@@ -26,6 +27,7 @@ from worker.ibkr.orders import GatewayTrader
 from worker.ibkr.pacing import RedisLimiter
 from worker.ibkr.proof import prove_sandbox
 from worker.ibkr.reads import OrderReader
+from worker.joined.accounting import Accounting
 from worker.joined.broker import Broker
 from worker.joined.decisions import Decisions, Sources
 from worker.joined.desks import Desk, OrderDesk, PreviewDesk, Tools
@@ -33,8 +35,10 @@ from worker.joined.environment import Environment
 from worker.joined.market_reader import MarketReader
 from worker.joined.reconciling import Reconciling
 from worker.joined.recorder import Recorder
+from worker.journal.adjustments import AdjustmentBook
 from worker.journal.beacons import BeaconBook
 from worker.journal.engine import Journal
+from worker.journal.foreign import ForeignBook
 from worker.journal.locks import LockBook
 from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
@@ -86,6 +90,11 @@ class Services:
         return SystemClock() if path is None else ReplayClock.from_file(path)
 
     @lazy
+    def checkpoints(self) -> Checkpoints:
+        folder = self.settings.checkpoints
+        return NoCheckpoints() if folder is None else DrillCheckpoints(folder)
+
+    @lazy
     def redis(self) -> "redis.Redis":
         url = self.settings.redis_url.get_secret_value()
         return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
@@ -133,6 +142,14 @@ class Services:
         return OrderBook(self.journal, self.clock, self.account_id)
 
     @lazy
+    def foreign(self) -> ForeignBook:
+        return ForeignBook(self.journal, self.clock, self.account_id)
+
+    @lazy
+    def adjustments(self) -> AdjustmentBook:
+        return AdjustmentBook(self.journal, self.clock, self.account_id)
+
+    @lazy
     def beacons(self) -> BeaconBook:
         return BeaconBook(self.journal, self.clock)
 
@@ -169,11 +186,23 @@ class Services:
             ),
             prove=lambda client: prove_sandbox(client, self.settings.secret_of_sandbox()),
             questions=QuestionPolicy(read_questions(self.settings.config_dir / "questions.yaml")),
+            reach=self.checkpoints.reach,
         )
 
     @lazy
     def broker(self) -> Broker:
         return Broker(self.reader, self.account_id, self.clock)
+
+    @lazy
+    def accounting(self) -> Accounting:
+        return Accounting(
+            self.foreign,
+            self.order_reads,
+            self.reader.positions,
+            self.clock,
+            lambda key, title, text: self.tell_once("critical", key, title, text),
+            self.forget,
+        )
 
     @lazy
     def market_reader(self) -> MarketReader:
@@ -231,12 +260,22 @@ class Services:
         )
         if run.mode == "dry":
             return PreviewDesk(tools, self.order_reads.preview)
-        sending = Sending(self.orders, self.trader, self.clock, self._alarm)
-        return OrderDesk(tools, sending, self._following)
+        reach = self.checkpoints.reach
+        sending = Sending(self.orders, self.trader, self.clock, self._alarm, reach)
+        return OrderDesk(tools, sending, self._following, self._account_is_known, reach)
 
     def reconcile(self) -> dict[str, int]:
         """Follow every open order whose run does so no longer; what was looked at and moved."""
-        return Reconciling(self.orders, self.runs, self.steps, self._following, self.clock).once()
+        return Reconciling(
+            self.orders, self.runs, self.steps, self._following, self.accounting, self.clock
+        ).once()
+
+    def _account_is_known(self) -> bool:
+        """After a start, and every now and then, nothing is sent before the account was looked at:
+        what a run left behind is settled, what is foreign is known."""
+        if not self.accounting.is_current():
+            self.reconcile()
+        return self.accounting.is_current()
 
     def cancel_order(self, order: OrderRecord, why: str) -> None:
         """Ask the broker once to cancel it, as `Following.ask_to_cancel` does and raises."""
@@ -304,8 +343,9 @@ class Services:
     @lazy
     def _following(self) -> Following:
         return Following(
-            self.orders, self.order_reads, self.trader, self._conversation, self.clock, self._alarm
-        )
+            self.orders, self.order_reads, self.trader, self.foreign, self._conversation,
+            self.clock, self._alarm,
+        )  # fmt: skip
 
     def _decisions(self) -> Decisions:
         risk = self.settings.risk
@@ -356,12 +396,11 @@ def reset_services() -> None:
 
 
 def prove_replay_clock() -> None:
-    """Replayed time is for the sandbox alone. Raises NotProved, or Unreachable after 30 s.
-
-    Nothing to prove without a replay clock.
+    """Replayed time and a drill's checkpoints are for the sandbox alone. Raises NotProved, or
+    Unreachable after 30 s. Nothing to prove without either.
     """
     s = services()
-    if s.settings.replay_clock is None:
+    if s.settings.replay_clock is None and s.settings.checkpoints is None:
         return
     wall, ibkr = SystemClock(), s.settings.ibkr
     end = wall.wall_now() + timedelta(seconds=PROOF_PATIENCE_SECONDS)

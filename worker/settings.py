@@ -171,6 +171,7 @@ class Settings(Value):
     database_url: SecretStr | None = None
     store_url: str | None = None
     replay_clock: Path | None = None
+    checkpoints: Path | None = None
     strategies: str = "strategies"
     sandbox_secret: SecretStr | None = None
     ibkr: IbkrSettings = IbkrSettings()

@@ -32,6 +32,7 @@ from worker.waiting import RetryStep, Wait
 
 Body = Callable[[Run], Run]
 JOURNAL_PAUSE_SECONDS = 5.0
+WATCHED = "worker.celery:WatchedRequest"
 log = structlog.get_logger(__name__)
 
 
@@ -46,7 +47,7 @@ def step(name: str, *, number: int) -> Callable[[Body], Any]:
 
         task.__doc__ = body.__doc__
         # Options, not attributes set later: every Celery app makes a task object of its own.
-        own = {"body": staticmethod(body), "number": number}
+        own = {"body": staticmethod(body), "number": number, "Request": WATCHED}
         return shared_task(name=name, bind=True, max_retries=None, **own)(task)
 
     return wrap

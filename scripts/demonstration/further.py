@@ -2,27 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 
-from scripts.console import from_here, openbell, out, print_pairs
+from scripts.console import celery, from_here, openbell, out, print_pairs
 from scripts.demonstration.runs import Progress
 from scripts.demonstration.setting import Setting
 from tasks.chain import task_ids
 
+DECIDING = ("generate_signal", "place_orders")
+
 
 def show_further(setting: Setting, progress: Sequence[Progress], *, stay: bool) -> None:
-    home = from_here(setting.parts.home)
     out.print("\nWhere to look further", style="bold")
-    print_pairs(_places(setting, progress, home))
+    print_pairs(_places(setting, progress))
     out.print()
     if stay:
         out.print("Everything stays up; Ctrl-C stops it.", style="bold")
         return
     out.print("Everything stops now. Its pages and these runs come back with")
-    out.print(f"  {openbell()} up --sandbox --home {home}", soft_wrap=True)
+    out.print(f"  {openbell()} up --sandbox --home {setting.parts.home}", soft_wrap=True)
 
 
-def _places(setting: Setting, progress: Sequence[Progress], home: str) -> Iterator[tuple[str, str]]:
+def _places(setting: Setting, progress: Sequence[Progress]) -> Iterator[tuple[str, str]]:
     parts = setting.parts
-    yield "the story of a run", f"export OPENBELL_HOME={home}"
+    yield "the story of a run", f"export OPENBELL_HOME={parts.home}"
     for one in progress:
         if one.row is not None:
             yield f"  {one.shown.label}", f"{openbell()} runs show {one.row.run_id}"
@@ -37,10 +38,12 @@ def _places(setting: Setting, progress: Sequence[Progress], home: str) -> Iterat
 
 
 def _results(progress: Sequence[Progress]) -> Iterator[tuple[str, str]]:
-    """Where Celery keeps the results of the paper run's deciding steps."""
+    """The results that Celery keeps of the paper run's deciding steps, if it came to them."""
     for one in progress:
-        if one.row is not None and one.row.mode == "paper":
-            ids = task_ids(one.row.run_id)
-            yield "results in Redis", "one key a step of each run; of the paper run's"
-            for name in ("tasks.generate_signal", "tasks.place_orders"):
-                yield f"  {name.removeprefix('tasks.')}", f"celery-task-meta-{ids[name]}"
+        if one.row is None or one.row.mode != "paper":
+            continue
+        ids = task_ids(one.row.run_id)
+        for name in DECIDING:
+            step = one.step(name)
+            if step is not None and step.state == "done":
+                yield f"result of {name}", f"{celery()} -A worker result {ids[f'tasks.{name}']}"

@@ -30,12 +30,13 @@ def fresh_home(folder: Path) -> Path:
     return home
 
 
-def forget_old_homes(folder: Path) -> None:
-    """Remove all but the newest homes, and none that may be in use."""
+def forget_old_homes(folder: Path) -> int:
+    """Remove all but the newest homes, and none that may be in use; how many went."""
     homes = sorted(path for path in folder.iterdir() if path.is_dir())
-    for home in homes[:-KEPT]:
-        if not _is_used(home):
-            shutil.rmtree(home, ignore_errors=True)
+    old = [home for home in homes[:-KEPT] if not _is_used(home)]
+    for home in old:
+        shutil.rmtree(home, ignore_errors=True)
+    return len(old)
 
 
 def _is_used(home: Path) -> bool:

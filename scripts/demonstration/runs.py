@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from scripts.show.steps import StepStory, standing, step_stories
 from tasks.start_run import Wishes, begin_run, new_run
 from worker.journal.runs import RunRow
-from worker.journal.steps import StepRow
 from worker.models.run import Run
 from worker.runtime import Services
 
@@ -28,7 +28,7 @@ class Progress:
     shown: Shown
     row: RunRow | None = None
     run: Run | None = None
-    steps: tuple[StepRow, ...] = ()
+    steps: tuple[StepStory, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -39,7 +39,13 @@ class Progress:
         guard = self.step("check_market_open")
         return guard is not None and guard.state == "waiting"
 
-    def step(self, name: str) -> StepRow | None:
+    @property
+    def standing(self) -> str:
+        if self.row is None:
+            return "not started"
+        return standing(self.row.status, self.row.outcome, self.steps)
+
+    def step(self, name: str) -> StepStory | None:
         return next((step for step in self.steps if step.step == name), None)
 
 
@@ -61,7 +67,7 @@ def progress_of(s: Services, shown: Shown) -> Progress:
             return Progress(shown)
         shown = replace(shown, run_id=row.run_id)
     run_id = shown.run_id or ""
-    row, steps = s.runs.get(run_id), tuple(s.steps.of(run_id))
+    row, steps = s.runs.get(run_id), step_stories(s.steps.of(run_id))
     return Progress(shown, row, s.steps.last_run(run_id), steps)
 
 

@@ -21,11 +21,11 @@ def show_runs(s: Services, progress: Sequence[Progress]) -> None:
         if one.row is None:
             continue
         story = story_of(s, one.row)
-        outcome = styled(one.row.outcome or "waiting")
+        word = styled(one.standing)
         out.print()
-        out.print(Text.assemble((one.shown.label, "bold"), f", {story.strategy_name}: ", outcome))
+        out.print(Text.assemble((one.shown.label, "bold"), f", {story.strategy_name}: ", word))
         if reason := one.row.reason or _waits_for(one):
-            out.print(Text(f"  {reason}"))
+            out.print(Text(f"  {reason}"), soft_wrap=True)
         print_symbols(story.by_symbol)
         for each in story.by_symbol:
             if each.checks:
@@ -70,4 +70,4 @@ def show_promises(found: Sequence[Promise]) -> None:
     out.print()
     for promise in found:
         mark = ("✓ ", "green") if promise.kept else ("✗ ", "bold red")
-        out.print(Text.assemble(mark, promise.sentence))
+        out.print(Text.assemble(mark, promise.sentence), soft_wrap=True)

@@ -1,6 +1,7 @@
 """The runs side by side, step by step: a table that moves on a terminal, else a line a change."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
@@ -10,17 +11,18 @@ from rich.text import Text
 
 from scripts.demonstration.runs import Progress
 from scripts.demonstration.story import Story
-from scripts.show.steps import STEP_NAMES, seconds_of, time_of
-from scripts.show.words import NOTHING, STYLES, styled, took
-from worker.journal.steps import StepRow
+from scripts.show.moments import Moments
+from scripts.show.steps import STEP_NAMES, StepStory, seconds_of
+from scripts.show.words import NOTHING, STYLES, market_of, styled, took
 from worker.runtime import Services
 
-STEP, CELL = 20, 23
+STEP, CELL = 20, 17  # four columns in 80
 
 
 class RunsView:
     def __init__(self, console: Console, s: Services, story: Story) -> None:
         self._console, self._s, self._story = console, s, story
+        self._moments = Moments(s, s.clock)
         self._progress: Sequence[Progress] = ()
         self._said: set[tuple[str, str, str]] = set()
         self._live = Live(self._picture(), console=console, refresh_per_second=8)
@@ -56,48 +58,50 @@ class RunsView:
         return text
 
     def _table(self) -> Table:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         table.add_column("step", width=STEP, no_wrap=True)
         for one in self._progress:
-            table.add_column(one.shown.label, width=CELL, no_wrap=True)
+            table.add_column(one.shown.label.replace(", ", ",\n"), width=CELL, no_wrap=True)
         for name in STEP_NAMES:
             table.add_row(name, *(self._cell(one, name) for one in self._progress))
         table.add_section()
-        table.add_row("run", *(_outcome(one) for one in self._progress), style="bold")
+        table.add_row("run", *(styled(one.standing) for one in self._progress), style="bold")
         return table
 
     def _cell(self, one: Progress, name: str) -> Text:
         step = one.step(name)
         if step is None:
             return Text(NOTHING, "dim")
-        return Text(self._words(step), STYLES.get(step.state, ""))
+        until = "" if step.wake_at is None else self._short(step.wake_at)
+        return Text(self._words(step, until), STYLES.get(step.state, ""))
 
-    def _words(self, step: StepRow) -> str:
-        if step.state == "waiting" and step.wake_at is not None:
-            until = time_of(self._s, step.wake_at)
-            return f"until {until.rpartition(' ')[0]}"  # without the zone, which stands above
+    def _short(self, wake_at: datetime) -> str:
+        """A moment as a column has room for it; the zone stands above the table."""
+        clock, zone = self._moments.clock, self._s.calendar.zone
+        wakes, now = (
+            moment.astimezone(zone) for moment in (market_of(clock, wake_at), clock.market_now())
+        )
+        return f"{wakes:%H:%M:%S}" if wakes.date() == now.date() else f"{wakes:%a %H:%M}"
+
+    def _words(self, step: StepStory, until: str) -> str:
+        if step.state == "waiting":
+            return f"until {until}"
         if step.state in ("running", "done"):
-            return f"{step.state} {took(seconds_of(self._s, step))}"
+            return f"{step.state} {took(seconds_of(self._moments, step))}"
         return step.state
 
     def _say_changes(self) -> None:
-        now = self._s.local(self._s.clock.market_now()).split(" ")[1]
+        now = self._s.local(self._s.clock.market_now()).split(" ", 1)[1]
         for one in self._progress:
             for step in one.steps:
-                words = step.state if step.state == "running" else self._words(step)
+                until = "" if step.wake_at is None else self._moments.near(step.wake_at)
+                words = step.state if step.state == "running" else self._words(step, until)
                 self._say(now, one.shown.label, step.step, words)
             if one.is_over:
-                self._say(now, one.shown.label, "run", _outcome(one).plain)
+                self._say(now, one.shown.label, "run", one.standing)
 
     def _say(self, now: str, label: str, step: str, words: str) -> None:
         if (label, step, words) not in self._said:
             self._said.add((label, step, words))
-            self._console.print(f"{now}  {label:<14} {step:<21} {words}", markup=False)
-
-
-def _outcome(one: Progress) -> Text:
-    if one.row is None:
-        return Text("not started yet", "dim")
-    if not one.is_over:
-        return Text(one.row.status)
-    return styled(one.row.outcome or one.row.status)
+            line = f"{now}  {label:<20} {step:<21} {words}"
+            self._console.print(line, markup=False, soft_wrap=True)

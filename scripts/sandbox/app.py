@@ -13,12 +13,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scripts.sandbox import completions, control, report
-from scripts.sandbox.door import access_denied, gateway
+from scripts.sandbox.door import gateway
+from scripts.sandbox.entrance import Entrance
+from scripts.sandbox.replies import access_denied
 from scripts.sandbox.sandbox import Sandbox
 
 PREFIXES = ("/v1/api", "/v1/portal")
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 MARK = (b"x-openbell-sandbox", b"not a broker: no real market, no real money")
+CLOSE = (b"connection", b"close")
 PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Openbell sandbox, not a broker</title></head>
@@ -29,22 +32,24 @@ be practised on it. Daily prices are real ones of the past; how they move within
 Nobody can log in here, and no password belongs here.</p>
 <p>Account {account}. In New York it is {new_york}, and time runs {rate:g} times as fast as
 outside.</p>
-<p><a href="/sandbox/book">The book</a>: every order, fill and position, and the cash.</p>
+<p><a href="/sandbox/book">The book</a>: every order, fill and position, and the cash.
+<a href="/sandbox/faults">The faults</a>: what goes wrong on order, for drills.</p>
 </body>
 </html>
 """
 
 
 class Marked:
-    """Says "sandbox" on every answer, whoever wrote it."""
+    """Says "sandbox" on every answer, whoever wrote it, and "close" on the last of a connection."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, entrance: Entrance) -> None:
+        self._app, self._entrance = app, entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def marking(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), MARK]
+                last = (CLOSE,) if self._entrance.closed else ()
+                message["headers"] = [*message.get("headers", ()), MARK, *last]
             await send(message)
 
         # When the sandbox ends, whoever still waits for a delayed answer is cut off without a word.
@@ -75,4 +80,4 @@ def make_app(sandbox: Sandbox) -> ASGIApp:
     app = Starlette(routes=routes, exception_handlers={404: nothing_here})
     app.router.redirect_slashes = False
     app.state.sandbox = sandbox
-    return Marked(app)
+    return Marked(app, sandbox.entrance)

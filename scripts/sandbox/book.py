@@ -4,6 +4,7 @@ A SQLite of its own: whatever a client believes, what happened can be read here.
 restart of the sandbox, as orders at a broker survive the loss of a session.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scripts.sandbox.faults.fate import Decided, Fate
+from scripts.sandbox.faults.kinds import read_fated
+from scripts.sandbox.notes import Notes
 from scripts.sandbox.records import DONE, ZERO, Fill, Order, Position, Status, Ticket
 
 SCHEMA = """
@@ -33,6 +37,9 @@ CREATE TABLE IF NOT EXISTS cash (currency TEXT PRIMARY KEY, amount TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS requests (
     path TEXT NOT NULL, second INTEGER NOT NULL, count INTEGER NOT NULL,
     violations INTEGER NOT NULL, PRIMARY KEY (path, second));
+CREATE TABLE IF NOT EXISTS fates (
+    order_id INTEGER NOT NULL REFERENCES orders, fault_id TEXT NOT NULL, wish TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS fates_order ON fates (order_id);
 """
 FIRST_ORDER_ID = 1370093000
 DECIMALS = {"quantity", "limit_price", "filled", "value", "commission", "price", "cost", "realized"}
@@ -49,13 +56,28 @@ class Book:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA busy_timeout=10000")
         self._db.executescript(SCHEMA)
+        self.notes = Notes(self._db, self.transaction)
 
     def close(self) -> None:
         self._db.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is written within, or nothing. One inside another is part of it."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
     def seed(self, cash: Decimal, holdings: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         """What the account holds at its beginning: symbol to quantity and cost. Once only."""
-        with self._transaction():
+        with self.transaction():
             if self._db.execute("SELECT 1 FROM cash").fetchone():
                 return
             self._db.execute("INSERT INTO cash VALUES ('USD', ?)", (str(cash),))
@@ -65,9 +87,16 @@ class Book:
             for symbol, (quantity, cost) in holdings.items():
                 self._save_position(Position(symbol, quantity, cost, ZERO))
 
-    def accept(self, ticket: Ticket, status: Status, at: datetime, ends: datetime | None) -> Order:
-        """Write an order down and give it its id."""
-        with self._transaction():
+    def accept(
+        self,
+        ticket: Ticket,
+        status: Status,
+        at: datetime,
+        ends: datetime | None,
+        decided: Iterable[Decided] = (),
+    ) -> Order:
+        """Write an order down, with what drills decided about it, and give it its id."""
+        with self.transaction():
             (last,) = self._db.execute(
                 "SELECT seq FROM sqlite_sequence WHERE name = 'orders'"
             ).fetchone()
@@ -77,11 +106,21 @@ class Book:
                 ZERO, ZERO, ZERO, None, at, at, None, ends,
             )  # fmt: skip
             self._insert("orders", order)
+            for one in decided:
+                self._db.execute(
+                    "INSERT INTO fates VALUES (?, ?, ?)",
+                    (order.order_id, one.fault_id, one.wish.model_dump_json()),
+                )
         return order
 
-    def record(self, order: Order, fills: Iterable[Fill] = ()) -> None:
-        """An order's new state together with the fills that led to it, cash and position moved."""
-        with self._transaction():
+    def record(
+        self, order: Order, fills: Iterable[Fill] = (), fired: Iterable[Decided] = ()
+    ) -> None:
+        """An order's new state together with the fills that led to it, cash and position moved,
+        and the faults that took effect."""
+        with self.transaction():
+            for one in fired:
+                self.notes.fire(one.fault_id, one.wish.kind, order.order_id)
             self._insert("orders", order, replace=True)
             for fill in fills:
                 self._insert("fills", fill)
@@ -100,6 +139,18 @@ class Book:
         )
         return [_read(Order, row) for row in rows]
 
+    def fates(self, order_ids: Iterable[int]) -> dict[int, Fate]:
+        """Of those among them that drills have decided something about."""
+        rows = self._db.execute(
+            "SELECT * FROM fates WHERE order_id IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+            (json.dumps(list(order_ids)),),
+        )
+        decided: dict[int, tuple[Decided, ...]] = {}
+        for row in rows:
+            one = Decided(row["fault_id"], read_fated(json.loads(row["wish"])))
+            decided[row["order_id"]] = (*decided.get(row["order_id"], ()), one)
+        return {order_id: Fate(ones) for order_id, ones in decided.items()}
+
     def order(self, order_id: int) -> Order | None:
         row = self._db.execute("SELECT * FROM orders WHERE order_id = ?", (order_id,)).fetchone()
         return _read(Order, row) if row else None
@@ -110,6 +161,10 @@ class Book:
 
     def fills(self) -> list[Fill]:
         rows = self._db.execute("SELECT * FROM fills ORDER BY time, execution_id")
+        return [_read(Fill, row) for row in rows]
+
+    def fills_of(self, order_id: int) -> list[Fill]:
+        rows = self._db.execute("SELECT * FROM fills WHERE order_id = ? ORDER BY time", (order_id,))
         return [_read(Fill, row) for row in rows]
 
     def cash(self) -> Decimal:
@@ -126,7 +181,7 @@ class Book:
         return _read(Position, row) if row else Position(symbol, ZERO, ZERO, ZERO)
 
     def count_request(self, path: str, wall: float, violation: bool) -> None:
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT INTO requests VALUES (?, ?, 1, ?) ON CONFLICT (path, second) DO UPDATE"
                 " SET count = count + 1, violations = violations + excluded.violations",
@@ -150,16 +205,6 @@ class Book:
         verb = "INSERT OR REPLACE" if replace else "INSERT"
         marks = ", ".join("?" * len(values))
         self._db.execute(f"{verb} INTO {table} ({names}) VALUES ({marks})", values)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _plain(value: Any) -> Any:

@@ -34,10 +34,18 @@ def sandbox(
 ) -> None:
     """Run a gateway, an exchange and a scripted analyst to practise on, until Ctrl-C.
 
+    \b
+    openbell sandbox --port 5000 --at 2013-02-27T09:29:40
+
     It speaks the broker's web API over HTTPS and replays real daily prices
     of AAPL, GOOGL, MSFT and IBM; how they move within a day is drawn. A home
     that was used before goes on where it is: its clock has kept running, and
     its orders and positions are in its book.
+
+    For drills, POST /sandbox/faults arms what goes wrong at a broker: refused
+    and cut connections, late and broken answers, questions, empty lists, late
+    and partial fills. GET /sandbox/book?after=0 shows every request of an
+    order, what it committed, and how often which fault fired.
     """
     from scripts.sandbox.server import StartError, Wanted, serve  # slow: not for --help
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scripts.sandbox.analyst import opinion, overridden, read_figures
-from scripts.sandbox.door import Json
+from scripts.sandbox.replies import Json
 from scripts.sandbox.sandbox import Sandbox
 from scripts.sandbox.wishes import Override
 

@@ -9,11 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scripts.sandbox import report
-from scripts.sandbox.door import Json
+from scripts.sandbox.faults.disturb import refuse_at_once
 from scripts.sandbox.proof import proof
 from scripts.sandbox.records import Status
+from scripts.sandbox.replies import Json
 from scripts.sandbox.sandbox import Sandbox
-from scripts.sandbox.wishes import Nonce, OrderChange, Override, SessionChange, WishError, read
+from scripts.sandbox.wishes import (
+    Nonce,
+    OrderChange,
+    Override,
+    Page,
+    SessionChange,
+    WishError,
+    read,
+)
 
 
 def _prove(sandbox: Sandbox, wish: Any) -> Any:
@@ -22,10 +31,35 @@ def _prove(sandbox: Sandbox, wish: Any) -> Any:
 
 
 def _set_faults(sandbox: Sandbox, wish: Any) -> Any:
-    sandbox.faults.change(wish)
+    """A list arms further faults; an object changes switches and sets the faults as a whole."""
+    armed = sandbox.faults.arm(wish) if isinstance(wish, list) else sandbox.faults.change(wish)
+    for fault in armed:
+        refuse_at_once(sandbox, fault)
     if not sandbox.switches.enforce_pacing:
         sandbox.pacing.release()
-    return sandbox.faults.as_json()
+    return {"armed": [fault.id for fault in armed]} | report.faults(sandbox)
+
+
+async def _disarm(request: Request) -> Response:
+    sandbox: Sandbox = request.app.state.sandbox
+    fault_id = request.path_params.get("id")
+    if fault_id is None:
+        sandbox.faults.armed.clear()
+    elif not sandbox.faults.disarm(fault_id):
+        return Json({"error": f"no fault named {fault_id} is armed"}, 404)
+    return Json(report.faults(sandbox))
+
+
+async def _book(request: Request) -> Response:
+    """The requests are long: they come only where they are asked for, a page at a time."""
+    sandbox: Sandbox = request.app.state.sandbox
+    sandbox.advance()
+    query = dict(request.query_params)
+    try:
+        shown = report.book_page(sandbox, read(Page, query)) if query else report.book(sandbox)
+    except WishError as problem:
+        return Json({"error": str(problem)}, 400)
+    return Json(shown)
 
 
 def _change_session(sandbox: Sandbox, wish: Any) -> Any:
@@ -90,9 +124,11 @@ def _changing(path: str, change: Callable[[Sandbox, Any], Any]) -> Route:
 ROUTES = (
     _changing("/sandbox/proof", _prove),
     _showing("/sandbox/health", report.health),
-    _showing("/sandbox/book", report.book),
-    _showing("/sandbox/faults", lambda sandbox: sandbox.faults.as_json()),
+    Route("/sandbox/book", _book, methods=["GET"]),
+    _showing("/sandbox/faults", report.faults),
     _changing("/sandbox/faults", _set_faults),
+    Route("/sandbox/faults", _disarm, methods=["DELETE"]),
+    Route("/sandbox/faults/{id}", _disarm, methods=["DELETE"]),
     _showing("/sandbox/session", report.session),
     _changing("/sandbox/session", _change_session),
     _changing("/sandbox/orders", _change_order),

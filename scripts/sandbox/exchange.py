@@ -1,10 +1,12 @@
 """Takes orders, refuses them, works them against the market, cancels them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from scripts.sandbox.book import Book
+from scripts.sandbox.faults.fate import FREE, Decided
 from scripts.sandbox.instruments import INSTRUMENTS
 from scripts.sandbox.market import Market
 from scripts.sandbox.matching import commission, work
@@ -38,11 +40,14 @@ class Exchange:
             order.order_id: self._looked_at.get(order.order_id, order.changed_at)
             for order in working
         }
+        fates = self.book.fates(order.order_id for order in working)
         for order in working:
             after = self._looked_at[order.order_id]
-            outcome = work(order, after, now, self.market, quiet)
+            fate = fates.get(order.order_id, FREE)
+            outcome = work(order, after, now, self.market, quiet, fate)
             if outcome.order != order:
-                self.book.record(outcome.order, outcome.fills)
+                fired = fate.fired(order, outcome.order)
+                self.book.record(outcome.order, outcome.fills, fired)
             self._looked_at[order.order_id] = max(after, now)
 
     def duplicate(self, coid: str | None, now: datetime) -> bool:
@@ -69,11 +74,11 @@ class Exchange:
             )
         return None
 
-    def accept(self, ticket: Ticket, now: datetime) -> Order:
+    def accept(self, ticket: Ticket, now: datetime, decided: Iterable[Decided] = ()) -> Order:
         """The order is in the book, with its id, when this returns."""
         running = self.market.sessions.at(now)
         status = Status.PENDING_SUBMIT if running else Status.PRE_SUBMITTED
-        return self.book.accept(ticket, status, now, self._expiry(ticket, now))
+        return self.book.accept(ticket, status, now, self._expiry(ticket, now), decided)
 
     def cancel(self, order: Order, now: datetime) -> None:
         """Ask for it; the next second of market time shows what came of it."""

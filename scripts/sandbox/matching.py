@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_UP, Decimal
 
+from scripts.sandbox.faults.fate import FREE, Fate
 from scripts.sandbox.market import Market, Tick
 from scripts.sandbox.records import Fill, Order, Status
 
@@ -16,6 +17,7 @@ COMMISSION_A_SHARE = Decimal("0.005")
 LEAST_COMMISSION = Decimal("1.00")
 CENT = Decimal("0.01")
 SECOND = timedelta(seconds=1)
+INSTANT = timedelta(microseconds=1)
 EXPIRED = "The order expired at the close of its session (sandbox)."
 IMMEDIATE = (
     "What could not fill at once was cancelled: the order was immediate-or-cancel (sandbox)."
@@ -29,23 +31,32 @@ class Outcome:
 
 
 def work(
-    order: Order, after: datetime, until: datetime, market: Market, quiet: bool = False
+    order: Order,
+    after: datetime,
+    until: datetime,
+    market: Market,
+    quiet: bool = False,
+    fate: Fate = FREE,
 ) -> Outcome:
     """The order's state at `until`, when `after` is the last second already looked at.
 
-    `quiet`: a drill in which nobody trades, so the order rests.
+    For drills: when `quiet`, nobody trades, so the order rests; its `fate` says what else becomes
+    of it.
     """
     fills: list[Fill] = []
     at = _whole(after) + SECOND
     while at <= until and not order.done:
         session = market.sessions.at(at)
+        order = fate.ended(order, at)
+        if order.done:
+            break
         if order.expires_at and at >= order.expires_at:
             order = order.changed(at, status=Status.CANCELLED, reason=EXPIRED)
         elif session is None:
-            order, at = _rest(order, at, market)
+            order, at = _rest(order, at, market, fate)
         else:
             tick = None if quiet else market.tick(order.symbol, at)
-            order = _trade(order, at, tick, fills)
+            order = _trade(order, at, tick, fills, fate)
         at += SECOND
     return Outcome(order, tuple(fills))
 
@@ -66,7 +77,7 @@ def marketable_at(order: Order, tick: Tick) -> Decimal | None:
     return price if reached else None
 
 
-def _rest(order: Order, at: datetime, market: Market) -> tuple[Order, datetime]:
+def _rest(order: Order, at: datetime, market: Market, fate: Fate) -> tuple[Order, datetime]:
     """Outside the session: nothing trades, but a cancellation is carried out."""
     if order.status is Status.PENDING_CANCEL:
         return order.changed(at, status=Status.CANCELLED), at
@@ -74,17 +85,23 @@ def _rest(order: Order, at: datetime, market: Market) -> tuple[Order, datetime]:
         order = order.changed(at, status=Status.PRE_SUBMITTED)
     following = market.sessions.following(at)
     skip_to = following.opens - SECOND if following else datetime.max.replace(tzinfo=UTC) - SECOND
+    ends_at = fate.ends_at(order)
+    if ends_at:
+        skip_to = min(skip_to, _whole(ends_at - INSTANT))  # the second before
     return order, max(at, skip_to)
 
 
-def _trade(order: Order, at: datetime, tick: Tick | None, fills: list[Fill]) -> Order:
+def _trade(order: Order, at: datetime, tick: Tick | None, fills: list[Fill], fate: Fate) -> Order:
     if order.status is Status.INACTIVE:
         return order
     if order.status in (Status.PENDING_SUBMIT, Status.PRE_SUBMITTED):
         order = order.changed(at, status=Status.SUBMITTED)
     price = marketable_at(order, tick) if tick else None
-    if price is not None:
-        order, fill = _fill(order, at, price)
+    if price is None and fate.races(order):
+        price = order.limit_price
+    shares = fate.shares(order, at, SHARES_A_SECOND)
+    if price is not None and shares:
+        order, fill = _fill(order, at, price, shares)
         fills.append(fill)
     if order.done:
         return order
@@ -95,8 +112,7 @@ def _trade(order: Order, at: datetime, tick: Tick | None, fills: list[Fill]) -> 
     return order
 
 
-def _fill(order: Order, at: datetime, price: Decimal) -> tuple[Order, Fill]:
-    quantity = min(order.remaining, SHARES_A_SECOND)
+def _fill(order: Order, at: datetime, price: Decimal, quantity: Decimal) -> tuple[Order, Fill]:
     filled = order.filled + quantity
     charged = commission(filled)
     execution = f"0000e0d5.{order.order_id:08x}.{int(at.timestamp()):08x}.01"

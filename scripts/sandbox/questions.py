@@ -75,6 +75,13 @@ BY_ID = {question.message_id: question for question in QUESTIONS}
 ASKED_BY_DEFAULT = ("o163", "o383", "o451")
 
 
+def question_text(message_id: str, asked: Asked) -> str:
+    """A drill can ask what is not in the table."""
+    if message_id in BY_ID:
+        return BY_ID[message_id].says(asked)
+    return f"{asked.text} needs a confirmation. (sandbox: {message_id})"
+
+
 def questions_for(asked: Asked, switched_on: tuple[str, ...]) -> list[Question]:
     """In the table's order; the broker asks them one after the other."""
     return [q for q in QUESTIONS if q.message_id in switched_on and q.applies(asked)]

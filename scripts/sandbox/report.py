@@ -3,11 +3,13 @@
 Decimals are text, so nothing is rounded on the way.
 """
 
+from collections import Counter
 from typing import Any
 
 from scripts.sandbox.clock import NEW_YORK
 from scripts.sandbox.records import Fill, Order, Position
 from scripts.sandbox.sandbox import ACCOUNT, Sandbox
+from scripts.sandbox.wishes import Page
 
 
 def health(sandbox: Sandbox) -> dict[str, Any]:
@@ -33,7 +35,30 @@ def book(sandbox: Sandbox) -> dict[str, Any]:
         "cash": str(kept.cash()),
         "requests": kept.requests(),
         "violations": kept.violations(),
+        "faults_fired": kept.notes.fired(),
     }
+
+
+def book_page(sandbox: Sandbox, page: Page) -> dict[str, Any]:
+    """The book, with requests of order conversations; `more`: whether others follow."""
+    found = sandbox.book.notes.requests(page.after, page.limit + 1)
+    noted = {"order_requests": found[: page.limit], "more": len(found) > page.limit}
+    return book(sandbox) | noted
+
+
+def faults(sandbox: Sandbox) -> dict[str, Any]:
+    """Every switch, each armed fault with what is left of it, and how often which kind fired."""
+    fired = sandbox.book.notes.fired()
+    by_id = {row["id"]: row["count"] for row in fired}
+    by_kind: Counter[str] = Counter()
+    for row in fired:
+        by_kind[row["kind"]] += row["count"]
+    armed = [
+        fault.wish.model_dump()
+        | {"id": fault.id, "left": fault.left, "fired": by_id.get(fault.id, 0)}
+        for fault in sandbox.faults.armed
+    ]
+    return sandbox.switches.model_dump() | {"faults": armed, "fired": by_kind}
 
 
 def session(sandbox: Sandbox) -> dict[str, Any]:

@@ -93,6 +93,7 @@ def _run(
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
+    sandbox.entrance.belongs_to(server)
     for line in _greeting(wanted.host, listener, certificate, clock, resumed):
         say(line)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -121,6 +122,7 @@ def _greeting(
     yield f"  certificate  {certificate}"
     yield f"  analyst      {address}/analyst/v1"
     yield f"  book         {address}/sandbox/book"
+    yield f"  faults       {address}/sandbox/faults"
     yield f"  market time  {now:%Y-%m-%d %H:%M:%S} New York, {clock.rate:g} x"
     if resumed:
         file = certificate.parent.parent / "replay.json"

@@ -25,7 +25,7 @@ class Pending:
     """An order that waits for `confirmed` to a question, and what will be asked after it."""
 
     ticket: Ticket
-    questions: list[str]  # message ids, the asked one first
+    rounds: list[list[str]]  # message ids; the round that was asked first
     superseded: bool = False
     released: tuple[Ticket, ...] = ()  # answered with 503, and live once this one is confirmed
 

@@ -11,6 +11,8 @@ from scripts.sandbox.questions import ASKED_BY_DEFAULT, BY_ID
 
 Kind = TypeVar("Kind", bound=BaseModel)
 MOST_SECONDS = 600.0
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class WishError(Exception):
@@ -25,22 +27,6 @@ def _known_question(message_id: str) -> str:
 
 class Wish(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Fault(Wish):
-    """Acts on requests by method and path, lets `skip` of them pass, then acts `times` times."""
-
-    action: Literal["delay", "cut", "answer"]
-    when: Literal["before", "after"] = "before"  # the work: after it, the order is in the book
-    method: str = "*"
-    path: str = "*"  # below /v1/api, with * for any text
-    times: Annotated[int, Field(ge=1)] = 1
-    skip: Annotated[int, Field(ge=0)] = 0
-    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 0.0  # delay
-    status: Annotated[int, Field(ge=200, le=599)] = 500  # answer, and the three below
-    body: Any = ""  # text as it is; anything else as JSON
-    content_type: str = "application/json"
-    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class Switches(Wish):
@@ -85,13 +71,22 @@ class Override(Wish):
     rationale: Annotated[str, Field(max_length=300)] | None = None
     raw: str | None = None
     status: Annotated[int, Field(ge=400, le=599)] | None = None
-    delay_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 0.0  # before any of them
+    delay_seconds: Seconds = 0.0  # before any of them
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if sum(kind is not None for kind in (self.signal, self.raw, self.status)) != 1:
             raise ValueError("write one of signal, raw and status")
         return self
+
+
+class Page(Wish):
+    """Which of the requests that the book has noted."""
+
+    model_config = ConfigDict(strict=False)  # they come as text
+
+    after: Annotated[int, Field(ge=0)]
+    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
 
 
 class Nonce(Wish):

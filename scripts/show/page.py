@@ -1,5 +1,7 @@
 """A run's story as a page on a terminal."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -7,8 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.console import openbell, out
-from scripts.show.steps import steps_table
+from scripts.console import celery, openbell, out, print_pairs
+from scripts.show.moments import Moments
+from scripts.show.steps import standing, steps_table
 from scripts.show.story import OrderStory, Story, SymbolStory
 from scripts.show.symbols import print_symbols
 from scripts.show.words import NOTHING, flat, shares, styled, took, usd, wall
@@ -16,43 +19,39 @@ from scripts.show.words import NOTHING, flat, shares, styled, took, usd, wall
 if TYPE_CHECKING:
     from worker.runtime import Services
 
-WORDS_OF_STATUS = {
-    "created": "written down, not started",
-    "queued": "under way",
-    "ending": "failed, ending",
-}
 
-
-def print_result(story: Story) -> None:
+def print_result(moments: Moments, story: Story) -> None:
     """What a person who followed the run wants to know now."""
     out.print()
     out.print(_headline(story), soft_wrap=True)
+    if story.closed_at is not None:
+        out.print(Text(f"  ended {moments.at(story.closed_at)}", "dim"))
     print_symbols(story.by_symbol)
     _print_remarks(story)
     out.print(Text(f"  the whole story: {openbell()} runs show {story.run_id}", "dim"))
 
 
-def print_story(s: "Services", story: Story) -> None:
+def print_story(s: "Services", moments: Moments, story: Story) -> None:
+    """All of it, every moment on the market's clock but for the line that says the wall's."""
     out.print()
     out.print(_headline(story), soft_wrap=True)
     if story.outcome == "failed":
         out.print(Text(f"  {flat(story.reason or 'why is not known')}", "red"), soft_wrap=True)
     _print_remarks(story)
-    out.print(Padding(_facts(s, story), (1, 0, 0, 2)))
-    out.print(steps_table(s, story.steps, began=True))
+    out.print(Padding(_facts(s, moments, story), (1, 0, 0, 2)))
+    out.print(steps_table(moments, story.steps, began=True))
     print_symbols(story.by_symbol)
     _print_checks(story)
     for each in story.by_symbol:
         if each.order is not None:
-            _print_order(s, each.symbol, each.order)
+            _print_order(s, moments, each.symbol, each.order)
     _print_where(story)
 
 
 def _headline(story: Story) -> Text:
-    if story.outcome is None:
-        verdict = (WORDS_OF_STATUS.get(story.status, story.status), "bold cyan")
-    else:
-        verdict = (story.outcome, "bold red" if story.outcome == "failed" else "bold green")
+    word = standing(story.status, story.outcome, story.steps)
+    colour = "cyan" if story.outcome is None else "red" if word == "failed" else "green"
+    verdict = (word, f"bold {colour}")
     text = Text.assemble(
         (story.strategy_name, "bold"), ": ", verdict, f", {story.mode}, {', '.join(story.symbols)}"
     )
@@ -71,14 +70,17 @@ def _print_remarks(story: Story) -> None:
         out.print(Text(f"  {flat(text)}", "yellow"), soft_wrap=True)
 
 
-def _facts(s: "Services", story: Story) -> Table:
+def _facts(s: "Services", moments: Moments, story: Story) -> Table:
     facts: list[tuple[str, str]] = [
         ("run", story.run_id),
         ("slot", story.slot),
         ("due", f"{s.local(story.due_at)}{_window(s, story)}"),
-        ("created", f"{wall(story.created_at)}, {_ended(story)}"),
+        ("created", f"{moments.at(story.created_at)}, {_ended(moments, story)}"),
         ("strategy", f"{story.strategy_id}, {story.strategy_digest}, openbell {story.version}"),
     ]
+    if moments.replayed:
+        until = f" to {wall(story.closed_at)}" if story.closed_at is not None else ""
+        facts.insert(4, ("wall clock", f"{wall(story.created_at)}{until}"))
     if story.parameters:
         facts.append(("parameters", ", ".join(f"{k}={v}" for k, v in story.parameters.items())))
     if story.account is not None:
@@ -97,10 +99,10 @@ def _window(s: "Services", story: Story) -> str:
     return "" if story.not_after is None else f", its window ends {s.local(story.not_after)}"
 
 
-def _ended(story: Story) -> str:
+def _ended(moments: Moments, story: Story) -> str:
     if story.closed_at is not None:
-        return f"closed {wall(story.closed_at)}"
-    return "queued" if story.queued_at else "not started"
+        return f"ended {moments.at(story.closed_at)}"
+    return standing(story.status, story.outcome, story.steps)
 
 
 def _print_checks(story: Story) -> None:
@@ -127,7 +129,7 @@ def _verdicts(each: SymbolStory) -> Text:
     return text.append(f"\n✓ {' '.join(passed)}", "dim") if passed else text
 
 
-def _print_order(s: "Services", symbol: str, order: OrderStory) -> None:
+def _print_order(s: "Services", moments: Moments, symbol: str, order: OrderStory) -> None:
     _title(f"Order {symbol}")
     head = Text.assemble(
         f"{order.side} {shares(order.quantity)} at {usd(order.limit_price)}  ",
@@ -139,7 +141,8 @@ def _print_order(s: "Services", symbol: str, order: OrderStory) -> None:
     )
     out.print(Padding(head, (0, 0, 0, 2)))
     for event in order.events:
-        text = Text.assemble((f"{event['at'][11:19]} UTC  ", "dim"), styled(event["state"]))
+        at = moments.time(datetime.fromisoformat(event["at"]))
+        text = Text.assemble((f"{at}  ", "dim"), styled(event["state"]))
         out.print(Padding(text.append(f"  {flat(event['cause'])}"), (0, 0, 0, 4)))
     if order.fills:
         out.print(Padding(_fills(s, order), (0, 0, 0, 2)))
@@ -161,22 +164,22 @@ def _fills(s: "Services", order: OrderStory) -> Table:
 
 def _print_where(story: Story) -> None:
     _title("Where to look further")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("log lines", f"{openbell()} runs logs {story.run_id}")
+    print_pairs((f"  {name}", value) for name, value in _places(story))
+    out.print()
+
+
+def _places(story: Story) -> Iterator[tuple[str, str]]:
+    yield "log lines", f"{openbell()} runs logs {story.run_id}"
     if story.tracking is not None and story.tracking.run_id is not None:
-        grid.add_row("MLflow", story.tracking_url or f"run {story.tracking.run_id}")
+        yield "MLflow", story.tracking_url or f"run {story.tracking.run_id}"
     kept = _kept(story)
     if kept:
-        grid.add_row("store", f"{story.store}, by sha256:")
-    for name, ref in kept:
-        grid.add_row(f"  {name}", ref)
+        yield "store", f"{story.store}, by sha256:"
+    yield from kept
     if story.tasks:
-        grid.add_row("Celery", "celery -A worker result ID; in Redis: celery-task-meta-ID")
-        for task in story.tasks:
-            grid.add_row(f"  {task.step}", task.task_id)
-    out.print(Padding(grid, (0, 0, 1, 2)))
+        yield "Celery", f"{celery()} -A worker result ID; in Redis: celery-task-meta-ID"
+    for task in story.tasks:
+        yield f"  {task.step}", task.task_id
 
 
 def _kept(story: Story) -> list[tuple[str, str]]:
@@ -188,7 +191,7 @@ def _kept(story: Story) -> list[tuple[str, str]]:
             found.append((f"{each.symbol} answer", each.signal.answer_ref))
         if each.decision is not None:
             found.append((f"{each.symbol} checks", each.decision.checks_ref))
-    return [(name, ref) for name, ref in found if ref]
+    return [(f"  {name}", ref) for name, ref in found if ref]
 
 
 def _title(text: str) -> None:

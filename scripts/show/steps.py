@@ -1,17 +1,18 @@
 """A run's nine steps: how far each has come, and what it waits for."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from scripts.show.words import NOTHING, STYLES, between, flat, market_of, took
+from scripts.show.words import NOTHING, STYLES, between, flat, took
+from worker.models.base import Utc, Value
 
 if TYPE_CHECKING:
-    from worker.runtime import Services
+    from scripts.show.moments import Moments
+    from worker.journal.steps import StepRow
 
 # As tasks.chain has them; a test holds the two together. Importing it would cost half a second.
 STEP_NAMES = (
@@ -20,42 +21,63 @@ STEP_NAMES = (
 )  # fmt: skip
 
 
-class Step(Protocol):
-    """A step's row in the journal, or its story."""
+class StepStory(Value):
+    """A step as it is shown.
 
-    @property
-    def number(self) -> int: ...
-    @property
-    def step(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def started_at(self) -> datetime: ...
-    @property
-    def finished_at(self) -> datetime | None: ...
-    @property
-    def wake_at(self) -> datetime | None: ...
-    @property
-    def waits_for(self) -> str | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def hops(self) -> int: ...
-    @property
-    def takeovers(self) -> int: ...
+    `seconds` is from its first beginning to its end, waiting included.
+    """
+
+    number: int
+    step: str
+    state: str
+    started_at: Utc
+    finished_at: Utc | None
+    seconds: float | None
+    attempts: int
+    hops: int
+    takeovers: int
+    waits_for: str | None
+    wake_at: Utc | None
+    error: str | None
 
 
-def steps_table(s: "Services", steps: Sequence[Step], *, began: bool = False) -> Table:
+def step_stories(rows: Sequence["StepRow"]) -> tuple[StepStory, ...]:
+    """The begun steps of a run, in order."""
+    from worker.journal.steps import shown_states
+
+    return tuple(_story(row, state) for row, state in zip(rows, shown_states(rows), strict=True))
+
+
+def _story(row: "StepRow", state: str) -> StepStory:
+    names = ("number", "step", "started_at", "finished_at", "attempts", "hops", "takeovers",
+             "waits_for", "wake_at", "error")  # fmt: skip
+    return StepStory(
+        **{name: getattr(row, name) for name in names},
+        state=state,
+        seconds=between(row.started_at, row.finished_at),
+    )
+
+
+def standing(status: str, outcome: str | None, steps: Sequence[StepStory]) -> str:
+    """How a run ended or how far it is, in the same word everywhere."""
+    if outcome is not None:
+        return outcome
+    if status == "created":
+        return "not started"
+    if not steps:
+        return "queued"
+    return "waiting" if steps[-1].state in ("waiting", "released") else "under way"
+
+
+def steps_table(moments: "Moments", steps: Sequence[StepStory], *, began: bool = False) -> Table:
     """Every step, begun or not; what one waits for, or failed by, in words."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("step", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=8)
     if began:
-        table.add_column("began (UTC)", no_wrap=True)
+        table.add_column("began", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True, min_width=8)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     begun = {step.number: step for step in steps}
     for number, name in enumerate(STEP_NAMES, 1):
         step = begun.get(number)
@@ -65,22 +87,25 @@ def steps_table(s: "Services", steps: Sequence[Step], *, began: bool = False) ->
             continue
         cells = [label, Text(step.state, STYLES.get(step.state, ""))]
         if began:
-            cells.append(Text(f"{step.started_at:%H:%M:%S}"))
-        table.add_row(*cells, took(seconds_of(s, step)), Text(remark(s, step), "dim"))
+            cells.append(Text(moments.time(step.started_at)))
+        length = NOTHING if step.state == "skipped" else took(seconds_of(moments, step))
+        table.add_row(*cells, length, Text(remark(moments, step), "dim"))
     return table
 
 
-def seconds_of(s: "Services", step: Step) -> float | None:
-    """From its first beginning to its end, waiting included; until now while it goes on."""
-    return between(step.started_at, step.finished_at or s.clock.wall_now())
+def seconds_of(moments: "Moments", step: StepStory) -> float | None:
+    """Until now while it goes on."""
+    if step.finished_at is not None:
+        return step.seconds
+    return between(step.started_at, moments.clock.wall_now())
 
 
-def remark(s: "Services", step: Step) -> str:
+def remark(moments: "Moments", step: StepStory) -> str:
     """Why it waits and until when, why it failed, and what was unusual on its way."""
     parts = []
     if step.state in ("waiting", "released") and step.wake_at is not None:
         verb = "until" if step.state == "waiting" else "again at"
-        parts.append(f"{verb} {time_of(s, step.wake_at)}:")
+        parts.append(f"{verb} {moments.near(step.wake_at)}:")
     if step.state in ("waiting", "released") and step.waits_for:
         parts.append(flat(step.waits_for))
     if step.state == "failed" and step.error:
@@ -97,11 +122,3 @@ def remark(s: "Services", step: Step) -> str:
     if unusual:
         parts.append(f"({', '.join(unusual)})")
     return " ".join(parts)
-
-
-def time_of(s: "Services", moment: datetime) -> str:
-    """The exchange's time of day at a moment of the wall; with the date when it is another day."""
-    market = s.local(market_of(s.clock, moment))
-    today = s.local(s.clock.market_now())
-    day, time = market.split(" ", 1)
-    return time if today.startswith(day) else market

@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from scripts.access import short_account
+from scripts.access import impatient_redis, short_account
+from scripts.show.steps import StepStory, step_stories
 from scripts.show.words import between
 from worker.errors import OpenbellError
 from worker.models.base import Utc, Value
@@ -17,28 +18,10 @@ from worker.models.signal import Signal
 
 if TYPE_CHECKING:
     from worker.journal.runs import RunRow
-    from worker.journal.steps import StepRow
     from worker.models.run import Run
     from worker.runtime import Services
 
 RESULT_KEY = "celery-task-meta-"
-
-
-class StepStory(Value):
-    """`seconds` is from its first beginning to its end, waiting included."""
-
-    number: int
-    step: str
-    state: str
-    started_at: Utc
-    finished_at: Utc | None
-    seconds: float | None
-    attempts: int
-    hops: int
-    takeovers: int
-    waits_for: str | None
-    wake_at: Utc | None
-    error: str | None
 
 
 class OrderStory(Value):
@@ -119,6 +102,7 @@ class Story(Value):
 def story_of(s: "Services", row: "RunRow") -> Story:
     """Everything that is known of the run, however far it came."""
     run, missing = s.steps.last_run(row.run_id), list[str]()
+    steps = step_stories(s.steps.of(row.run_id))
     return Story(
         run_id=row.run_id,
         strategy_id=row.strategy_id,
@@ -146,16 +130,11 @@ def story_of(s: "Services", row: "RunRow") -> Story:
         account_kind=run.account.kind if run.account else None,
         sandbox=run.account.sandbox if run.account else None,
         figures=run.figures,
-        steps=tuple(_step(step) for step in s.steps.of(row.run_id)),
+        steps=steps,
         by_symbol=_symbols(s, row, run, missing),
         tracking=run.tracking,
         tracking_url=_tracking_url(s, run),
-        tasks=tuple(
-            TaskStory(
-                step=name.removeprefix("tasks."), task_id=task_id, result_key=RESULT_KEY + task_id
-            )
-            for name, task_id in (row.task_ids or {}).items()
-        ),
+        tasks=_tasks(s, row, steps),
         store=s.settings.store_address,
         refs=run.refs,
         notes=run.notes,
@@ -163,13 +142,29 @@ def story_of(s: "Services", row: "RunRow") -> Story:
     )
 
 
-def _step(step: "StepRow") -> StepStory:
-    names = ("number", "step", "state", "started_at", "finished_at", "attempts", "hops",
-             "takeovers", "waits_for", "wake_at", "error")  # fmt: skip
-    return StepStory(
-        **{name: getattr(step, name) for name in names},
-        seconds=between(step.started_at, step.finished_at),
-    )
+def _tasks(s: "Services", row: "RunRow", steps: Sequence[StepStory]) -> tuple[TaskStory, ...]:
+    """Of the steps that are over, whose results are kept: for any other `celery result` waits
+    without end."""
+    over = {step.step for step in steps if step.state in ("done", "skipped", "failed")}
+    names = {name.removeprefix("tasks."): task_id for name, task_id in (row.task_ids or {}).items()}
+    tasks = [
+        TaskStory(step=name, task_id=task_id, result_key=RESULT_KEY + task_id)
+        for name, task_id in names.items()
+        if name in over
+    ]
+    kept = _kept_keys(s, [task.result_key for task in tasks])
+    return tuple(task for task in tasks if task.result_key in kept)
+
+
+def _kept_keys(s: "Services", keys: Sequence[str]) -> set[str]:
+    """Those of `keys` that are in Redis; none where it does not answer."""
+    import redis
+
+    try:
+        with impatient_redis(s, 1.0) as client:
+            return {key for key in keys if client.exists(key)}
+    except (redis.RedisError, OSError):
+        return set()
 
 
 def _symbols(

@@ -1,40 +1,25 @@
-"""What each symbol got of a run: a line each, and the reasons below."""
+"""What each symbol got of a run: a line each, and below it what was filled, and the reasons."""
 
 from collections.abc import Iterable
 
-from rich.box import SIMPLE_HEAD
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from scripts.console import out
+from scripts.show.stacked import Stacked
 from scripts.show.story import SymbolStory
 from scripts.show.words import NOTHING, flat, percent, shares, styled, usd
 from worker.models.order import Preview
 
 
-def print_symbols(symbols: Iterable[SymbolStory]) -> None:
+def print_symbols(symbols: Iterable[SymbolStory], console: Console = out) -> None:
     told = [each for each in symbols if each.signal or each.decision]
     if not told:
         return
-    out.print(_table(told))
-    reasons = Table.grid(padding=(0, 2))
+    table = Stacked("symbol", "signal", ">conf.", ">price", "outcome", "order", ">limit", "state")
     for each in told:
-        reasons.add_row(Text(each.symbol, "bold"), Text("\n").join(_reasons(each)))
-    out.print(Padding(reasons, (0, 0, 0, 1)))
-
-
-def _table(symbols: Iterable[SymbolStory]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, right in (
-        ("symbol", False), ("signal", False), ("conf.", True), ("price", True),
-        ("outcome", False), ("order", False), ("limit", True), ("state", False),
-        ("filled", True), ("at", True), ("owns", True),
-    ):  # fmt: skip
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    for each in symbols:
-        table.add_row(*_cells(each))
-    return table
+        table.add_row(*_cells(each), below=_below(each))
+    table.print_on(console)
 
 
 def _cells(each: SymbolStory) -> tuple[str | Text, ...]:
@@ -49,9 +34,6 @@ def _cells(each: SymbolStory) -> tuple[str | Text, ...]:
         side,
         usd(line.limit_price) if line else NOTHING,
         styled(order.state if order else None),
-        shares(order.filled_quantity) if order else NOTHING,
-        usd(order.average_price) if order else NOTHING,
-        _owned(each),
     )
 
 
@@ -66,9 +48,13 @@ def _owned(each: SymbolStory) -> str:
     return f"{shares(line.owned_before)} → {shares(after)}"
 
 
-def _reasons(each: SymbolStory) -> Iterable[Text]:
-    """Why the analyst said so and, where that is another matter, why it came to what it did."""
-    signal, line = each.signal, each.decision
+def _below(each: SymbolStory) -> Iterable[Text]:
+    """What was filled, why the analyst said so and, where that is another matter, why it came to
+    what it did."""
+    signal, line, order = each.signal, each.decision, each.order
+    if order is not None and order.filled_quantity:
+        yield Text(f"{shares(order.filled_quantity)} filled at {usd(order.average_price)}")
+    yield Text(f"the strategy owns {_owned(each)}")
     said = {"passed every check"}
     if signal is not None:
         why = signal.abstained or signal.rationale

@@ -9,7 +9,8 @@ from rich.text import Text
 NOTHING = "·"
 STYLES = {
     "done": "green", "running": "bold cyan", "waiting": "yellow", "released": "yellow",
-    "failed": "bold red",
+    "failed": "bold red", "skipped": "dim",
+    "not started": "cyan", "queued": "cyan", "under way": "cyan",
     "FILLED": "green", "PARTIAL": "cyan", "WORKING": "cyan", "SENDING": "cyan", "INTENDED": "cyan",
     "DENIED": "yellow", "CANCELLED": "yellow", "EXPIRED": "yellow", "REJECTED": "red",
     "UNKNOWN": "bold red",

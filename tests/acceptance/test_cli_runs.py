@@ -3,9 +3,11 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -90,13 +92,16 @@ def test_trigger_with_follow_as_json_is_the_final_story(stack: Stack, paper_run:
 
 def test_a_terminal_gets_a_table_in_colours(stack: Stack, paper_run: str) -> None:
     shown = on_a_terminal("trigger", "1", "--key", "paper", "--no-dry-run", "--follow")
-    assert "Market time" in shown
+    assert "Ended \x1b[1m2013-02-27 " in shown
     assert "\x1b[2m9 \x1b[0mcleanup " in shown
     assert "\x1b[1;32mdone\x1b[0m" in shown
     assert "\x1b[" not in openbell("runs", "show", paper_run).out
 
 
 def test_show_tells_the_whole_story(stack: Stack, paper_run: str) -> None:
+    ids = task_ids(paper_run)
+    for name, task_id in ids.items():
+        stack.wait_for(partial(_is_success, stack, f"celery-task-meta-{task_id}"), name)
     story = read(openbell("runs", "show", paper_run, "--json"))
     assert [step["state"] for step in story["steps"]] == ["done"] * 9
     assert (story["slot"], story["mode"], story["outcome"]) == ("key:paper", "paper", "done")
@@ -117,11 +122,50 @@ def test_show_tells_the_whole_story(stack: Stack, paper_run: str) -> None:
     assert aapl["owned_now"] == str(order.filled_quantity)
     assert (googl["decision"]["outcome"], googl["order"]) == ("held", None)
     assert {task["step"]: task["task_id"] for task in story["tasks"]} == {
-        name.removeprefix("tasks."): task_id for name, task_id in task_ids(paper_run).items()
+        name.removeprefix("tasks."): task_id for name, task_id in ids.items()
     }
-    for task in story["tasks"]:
-        stack.wait_for(partial(_is_success, stack, task["result_key"]), task["step"])
     assert ACCOUNT not in json.dumps(story)
+
+
+def test_show_names_results_only_while_celery_keeps_them(stack: Stack) -> None:
+    stack.sandbox.analyst({"AAPL": HOLD})
+    run_id = stack.run(dry_run=True, symbols=["AAPL"]).run_id
+    stack.wait_step(run_id, 9, "done")
+    keys = {
+        name.removeprefix("tasks."): f"celery-task-meta-{task_id}"
+        for name, task_id in task_ids(run_id).items()
+    }
+    for name, key in keys.items():
+        stack.wait_for(partial(_is_success, stack, key), name)
+    stack.redis.delete(keys.pop("place_orders"))
+    story = read(openbell("runs", "show", run_id, "--json"))
+    assert {task["step"]: task["result_key"] for task in story["tasks"]} == keys
+
+
+def test_in_80_columns_what_a_trader_needs_is_whole(stack: Stack, paper_run: str) -> None:
+    narrow = {"COLUMNS": "80"}
+    [order] = stack.orders(paper_run)
+    bought = f"BUY {order.intent.quantity}"
+    runs = openbell_process("runs", "list", "--limit", "100", environment=narrow).out
+    orders = openbell_process("orders", "list", environment=narrow).out
+    page = openbell_process("runs", "show", paper_run, environment=narrow).out
+    assert re.search(rf"^{paper_run} +paper +2013-\S+ \S+ .* done *$", runs, re.MULTILINE)
+    price = f"{order.intent.limit_price:,.2f}"
+    assert re.search(rf"AAPL +{bought} +{price} +FILLED", orders)
+    assert f"run {paper_run}" in orders
+    assert re.search(rf"AAPL +BUY +90% +\S+ +placed +{bought} +{price} +FILLED", page)
+    assert order.intent.coid in page
+    assert "…" not in runs + orders + page.replace("DU9…01", "")
+
+
+def test_every_moment_of_a_page_but_the_wall_clocks_line_is_the_markets(
+    stack: Stack, paper_run: str
+) -> None:
+    page = openbell("runs", "show", paper_run).out
+    clocks = re.findall(r"\d\d:\d\d:\d\d( \w+)?", page)
+    [wall] = [line for line in page.splitlines() if line.startswith("  wall clock")]
+    assert (wall.count(" UTC"), clocks.count(" UTC")) == (2, 2)
+    assert set(clocks) == {" UTC", " EST"}
 
 
 def test_show_is_a_page_for_a_person(stack: Stack, paper_run: str) -> None:
@@ -150,6 +194,7 @@ def test_logs_are_the_runs_own_lines_from_every_worker(stack: Stack, paper_run: 
     assert ACCOUNT not in said.out
     one = openbell("runs", "logs", paper_run, "--step", "place_orders")
     assert "order_sent" in one.out
+    assert all(re.match(r"[\d:.]{12} UTC  ", line) for line in one.out.splitlines())
     assert "start_tracking" not in one.out
 
 
@@ -183,7 +228,11 @@ def test_positions_stand_beside_the_accounts_own(stack: Stack, paper_run: str) -
     assert ACCOUNT not in json.dumps(found)
     page = openbell("positions").out
     assert "1 momentum" in page
-    assert "no strategy's" in page
+    assert re.search(r"AAPL +no strategy's +100 +unknown ", page)
+    [ibm] = [row for row in found["held"] if row["symbol"] == "IBM"]
+    cost = f"{Decimal(ibm['average_cost']):,.2f}"
+    assert re.search(rf"IBM +no strategy's +50 +{cost} ", page)
+    assert "unknown: the broker did not say; of a shared position it knows one" in page
 
 
 def test_doctor_looks_at_every_part(stack: Stack) -> None:

@@ -73,11 +73,14 @@ def test_worker_killed_is_started_again_and_asked_to_stay_it_stays(start: Start)
     assert not [line for line in words if any(password in line for password in passwords)]
     demo.send(signal.SIGINT)
     assert (demo.ended(60), left_of(home, 0)) == (0, [])
+    assert "everything has ended; its home is kept, " in demo.output
 
 
 def test_on_a_saturday_a_run_is_closed_and_the_others_show_their_release(start: Start) -> None:
     demo = start("demo", "--at", "2013-02-23T12:00")
     assert demo.ended() == 0, demo.output
+    assert re.search(r"strategy 2, dry +place_orders +skipped\n", demo.output)
+    assert "celery -A worker result" not in demo.output  # no step of the paper run has one
     assert kept(demo) == [
         "strategy 1, dry: held by the guard until 2013-02-25 09:30:00 EST, recorded in MLflow",
         "strategy 1, paper: held by the guard until 2013-02-25 09:30:00 EST, recorded in MLflow",

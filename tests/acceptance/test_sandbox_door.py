@@ -249,7 +249,7 @@ def test_an_answer_can_carry_headers(sandbox: RunningSandbox) -> None:
 def test_what_is_left_of_the_faults_can_be_seen(sandbox: RunningSandbox) -> None:
     sandbox.faults({"action": "answer", "path": TICKLE, "times": 3, "status": 500})
     assert sandbox.get(TICKLE).status_code == 500
-    assert [fault["times"] for fault in sandbox.control("faults")["faults"]] == [2]
+    assert [fault["left"] for fault in sandbox.control("faults")["faults"]] == [2]
 
 
 def test_a_wrong_wish_is_400_and_changes_nothing(sandbox: RunningSandbox) -> None:
@@ -340,6 +340,6 @@ def test_the_book_tells_everything_and_its_time(sandbox: RunningSandbox) -> None
     book = sandbox.book()
     assert set(book) == {
         "sandbox", "account", "market_time", "orders", "fills", "positions", "cash", "requests",
-        "violations",
+        "violations", "faults_fired",
     }  # fmt: skip
     assert book["market_time"].startswith("2013-02-27T15:")

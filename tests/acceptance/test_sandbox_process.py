@@ -59,6 +59,17 @@ def test_a_signal_ends_it_quickly_and_cleanly(
     assert "Traceback" not in sandbox.log.read_text()
 
 
+def test_a_signal_ends_it_while_it_refuses_connections(
+    start_sandbox: Callable[..., RunningSandbox],
+) -> None:
+    sandbox = start_sandbox()
+    sandbox.arm({"kind": "refuse", "seconds": 60, "at_once": True})
+    began = monotonic()
+    assert sandbox.stop() == 0
+    assert monotonic() - began < 5
+    assert "Traceback" not in sandbox.log.read_text()
+
+
 def test_killed_at_any_moment_its_book_has_every_order_it_answered_for(
     start_sandbox: Callable[..., RunningSandbox],
 ) -> None:
@@ -170,7 +181,7 @@ def test_a_broken_clock_is_named(tmp_path: Path) -> None:
 def test_help_explains_every_option() -> None:
     shown = program("--help")
     assert shown.returncode == 0
-    for option in ("--home", "--host", "--port", "--at", "--rate"):
+    for option in ("--home", "--host", "--port", "--at", "--rate", "/sandbox/faults"):
         assert option in shown.stdout
 
 

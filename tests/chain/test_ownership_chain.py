@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.support.stack import BUY, STRATEGY, Stack
 from worker.settings import PROJECT_ROOT
@@ -39,11 +42,15 @@ def test_a_strategy_that_was_changed_meanwhile_sends_nothing(stack: Stack) -> No
     assert len(stack.sandbox.orders()) == before
 
 
-def test_a_worker_on_replayed_time_does_not_start_before_a_server_without_proof(
-    stack: Stack,
+@pytest.mark.parametrize("with_checkpoints", [False, True])
+def test_a_worker_on_replayed_time_or_with_checkpoints_does_not_start_before_a_server_without_proof(
+    stack: Stack, tmp_path: Path, with_checkpoints: bool
 ) -> None:
     other = "of another home"
     environment = stack.environment | {"OPENBELL_SANDBOX_SECRET": other}
+    if with_checkpoints:
+        del environment["OPENBELL_REPLAY_CLOCK"]
+        environment["OPENBELL_CHECKPOINTS"] = str(tmp_path)
     command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", "orders"]
     ended = subprocess.run(
         command, cwd=PROJECT_ROOT, env=os.environ | environment, capture_output=True, text=True,

@@ -47,6 +47,7 @@ class Conversation:
         self.base_url, self.secret = sandbox.base_url, sandbox.secret
         self.tls = Tls(pinned_certificate=sandbox.certificate)
         self.timeout_seconds = 5.0
+        self.reached: list[str] = []
         self.limiter = NoPace()
         self.gateway = make_gateway(sandbox.base_url, tls=self.tls, limiter=self.limiter)
 
@@ -59,6 +60,7 @@ class Conversation:
             ),
             prove=lambda client: prove_sandbox(client, self.secret),
             questions=self.questions,
+            reach=self.reached.append,
         )
 
     def send(

@@ -53,11 +53,17 @@ class Scene:
     def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
         self.ledger, self.clock, self.broker = ledger, clock, FakeBroker()
         self.alarms: list[str] = []
+        self.foreign: Decimal | None = Decimal(1000)
         conversation = Conversation(ledger.locks, ACCOUNT, clock)
         self.following = Following(
-            ledger.book, self.broker, self.broker, conversation, clock,
+            ledger.book, self.broker, self.broker, self, conversation, clock,
             lambda order, why: self.alarms.append(order.intent.coid),
         )  # fmt: skip
+
+    def expected(self, symbol: str, conid: int) -> Decimal | None:
+        """As if the account had held so many foreign shares from the beginning."""
+        owned = self.ledger.book.owned_by_all(symbol)
+        return None if self.foreign is None else self.foreign + owned
 
     def lists(self, order: OrderRecord, status: str, filled: int = 0, **changes: Any) -> None:
         data: dict[str, Any] = {

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -126,6 +127,10 @@ class RunningSandbox:
         body = {"orders": [known | kind | ticket]}
         return self.post(f"/iserver/account/{self.account}/orders", body)
 
+    def confirm(self, asked: httpx.Response) -> httpx.Response:
+        """Say yes to the question of an answer."""
+        return self.post(f"/iserver/reply/{asked.json()[0]['id']}", {"confirmed": True})
+
     # Control
 
     def control(self, name: str, wish: Any = None) -> Any:
@@ -155,6 +160,29 @@ class RunningSandbox:
         """Exactly these faults from now on, and these switches changed."""
         self.control("faults", switches | {"faults": list(faults)})
 
+    def arm(self, *faults: dict[str, Any]) -> list[str]:
+        """These faults besides those that are armed; their ids."""
+        return list(self.control("faults", list(faults))["armed"])
+
+    def disarm(self, fault_id: str | None = None) -> httpx.Response:
+        """One fault, or all."""
+        one = "" if fault_id is None else f"/{fault_id}"
+        return self.client.delete(f"{self.address}/sandbox/faults{one}")
+
+    def fired(self) -> dict[str, int]:
+        """How often each kind of fault has fired, ever."""
+        return dict(self.control("faults")["fired"])
+
+    def order_requests(self, coid: str | None = None) -> list[dict[str, Any]]:
+        """Every request of an order conversation that the book has; those about one order."""
+        noted: list[dict[str, Any]] = []
+        more = True
+        while more:
+            after = noted[-1]["seq"] if noted else 0
+            page = self.control(f"book?after={after}")
+            noted, more = noted + page["order_requests"], page["more"]
+        return [request for request in noted if coid is None or coid in request["cOIDs"]]
+
     def session(self, **change: bool) -> None:
         self.control("session", change)
 
@@ -170,6 +198,16 @@ class RunningSandbox:
                 return book
             SystemClock().sleep(PAUSE_SECONDS)
         raise AssertionError(f"after {WAIT_SECONDS:.0f} s not yet: {what}\n{json.dumps(book)}")
+
+    def wait_until_it_listens(self) -> None:
+        """After a drill has closed its entrance."""
+        ends = monotonic() + WAIT_SECONDS
+        while monotonic() < ends:
+            with suppress(httpx.TransportError):
+                self.health()
+                return
+            SystemClock().sleep(PAUSE_SECONDS)
+        raise AssertionError(f"after {WAIT_SECONDS:.0f} s nobody listens yet")
 
     def wait_for_status(self, order_id: int | str, *statuses: str) -> dict[str, Any]:
         """The order as the book has it, once it is in one of these states."""

@@ -14,8 +14,10 @@ from tests.support.store import MemoryStore
 from tests.support.values import OPEN, run, strategy
 from worker.errors import BrokerError, ConfigurationError, OpenbellError
 from worker.fencing import Fence
+from worker.joined.accounting import Accounting
 from worker.joined.decisions import Decisions, Sources
 from worker.joined.desks import OrderDesk, PreviewDesk, Tools
+from worker.journal.foreign import ForeignBook
 from worker.market.calendar import ExchangeCalendar
 from worker.models.market import Contract, Position, Quote
 from worker.models.order import (
@@ -187,10 +189,25 @@ class Trading:
         self.configured_mode: Mode = "paper"
         self.hours_disagreement: str | None = None
         self.conversation = Conversation(ledger.locks, ACCOUNT, clock)
+        self.foreign = ForeignBook(ledger.journal, clock, ACCOUNT)
+        self.told: dict[str, str] = {}
+        self.accounting = Accounting(
+            self.foreign, self.broker, self.broker.positions, clock,
+            lambda key, title, text: self.told.update({key: text}),
+            self._forget,
+        )  # fmt: skip
+        self.account_is_known = True
+        self.reached: list[str] = []
         self.following = Following(
-            ledger.book, self.broker, self.broker, self.conversation, clock, self._alarm
+            ledger.book,
+            self.broker,
+            self.broker,
+            self.foreign,
+            self.conversation,
+            clock,
+            self._alarm,
         )
-        self.sending = Sending(ledger.book, self.broker, clock, self._alarm)
+        self.sending = Sending(ledger.book, self.broker, clock, self._alarm, self.reached.append)
 
     def begin(self, *signals: Signal, **changes: Any) -> Run:
         """A paper run that has come to step 7 with these signals."""
@@ -221,7 +238,13 @@ class Trading:
         )  # fmt: skip
 
     def order_desk(self, fence: Fence | None = None) -> OrderDesk:
-        return OrderDesk(self.tools(fence), self.sending, self.following)
+        return OrderDesk(
+            self.tools(fence),
+            self.sending,
+            self.following,
+            lambda: self.account_is_known,
+            self.reached.append,
+        )
 
     def preview_desk(self) -> PreviewDesk:
         return PreviewDesk(self.tools(), self.broker.preview)
@@ -230,6 +253,9 @@ class Trading:
         if isinstance(self.current, ConfigurationError):
             raise self.current
         return self.current or self.strategy
+
+    def _forget(self, key: str) -> None:
+        self.told.pop(key, None)
 
     def _alarm(self, order: OrderRecord, why: str) -> None:
         self.alarms.append(order.intent.symbol)

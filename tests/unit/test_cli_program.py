@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
+from scripts import console
 from scripts.cli import ENTRIES
+from scripts.demo import say_what_is_kept
 from scripts.show.steps import STEP_NAMES
 from tasks.chain import STEPS
 from tests.support.cli import openbell, openbell_process, sentence
@@ -111,3 +114,42 @@ def test_each_script_runs_by_itself_from_any_folder(name: str, tmp_path: Path) -
 
 def test_the_steps_that_are_shown_are_those_of_the_chain() -> None:
     assert tuple(f"tasks.{name}" for name in STEP_NAMES) == tuple(step.name for step in STEPS)
+
+
+@pytest.mark.parametrize("program", [console.openbell, console.celery])
+def test_a_hint_names_a_program_that_can_be_called_from_the_folder_one_is_in(
+    program: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    for folder in (PROJECT_ROOT, tmp_path):
+        monkeypatch.chdir(folder)
+        assert Path(program()).is_file()
+
+
+def test_without_a_terminal_lines_are_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console.make_console().width == console.PLAIN_WIDTH
+    monkeypatch.setenv("COLUMNS", "80")
+    assert console.make_console().width == 80
+
+
+@pytest.mark.parametrize("name", ["demo", "up", "sandbox", "trigger", "positions", "doctor"])
+def test_a_command_shows_how_it_is_called(name: str) -> None:
+    assert f"\n openbell {name}" in openbell(name, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("removed", "said"),
+    [
+        (0, ""),
+        (1, "1 older home removed, the newest 3 in demo are kept\n"),
+        (2, "2 older homes removed, the newest 3 in demo are kept\n"),
+    ],
+)
+def test_the_demo_says_which_homes_it_removes(
+    removed: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    say_what_is_kept(tmp_path / "demo", removed)
+    assert capsys.readouterr().out == said

@@ -78,14 +78,11 @@ def test_an_order_that_is_shown_again_is_looked_for_twice_again(scene: Scene) ->
     assert scene.now(order).state == "EXPIRED"
 
 
-def test_an_order_that_was_written_down_without_what_was_foreign_waits_for_a_person(
+def test_an_order_of_an_account_whose_first_look_is_not_complete_does_not_expire(
     scene: Scene,
 ) -> None:
-    """By an earlier version."""
     order = scene.ledger.order("UNKNOWN")
-    scene.ledger.book.settle(
-        order.intent.coid, "UNKNOWN", "UNKNOWN", "a test", foreign_quantity=None
-    )
+    scene.foreign = None
     scene.clock.now = AFTER
     assert look_twice(scene, order) == 0
 

@@ -67,7 +67,7 @@ def test_an_order_is_written_down_with_its_decision_and_event(ledger: Ledger) ->
     order = ledger.intend(fence)
     assert order == OrderRecord(
         intent=ledger.intent(fence), state="INTENDED", session_closes_at=CLOSES_AT,
-        foreign_quantity=Decimal(1000), created_at=OPEN, updated_at=OPEN,
+        created_at=OPEN, updated_at=OPEN,
     )  # fmt: skip
     assert order.intent.coid == client_order_id(fence.run_id, "AAPL", "entry")
     assert ledger.book.lines(fence.run_id)["AAPL"].coid == order.intent.coid

@@ -13,7 +13,7 @@ WHOLE = """# momentum: done
 | --- | --- |
 | Run | `20130227-143000-1-aaaaaaaa` |
 | Mode | paper |
-| Slot | `manual:1`, due 2013-02-27 14:30:00 UTC |
+| Slot | `manual:1`, due 2013-02-27 14:30:00 UTC, market time |
 | Account | paper, proved |
 | Symbols | AAPL, MSFT |
 | Strategy | 1, `{digest}` |
@@ -41,13 +41,13 @@ WHOLE = """# momentum: done
 
 ## Fills
 
-| At | Symbol | Fill | Price | Commission |
+| At, market time | Symbol | Fill | Price | Commission |
 | --- | --- | --- | --- | --- |
 | 2013-02-27 14:30:00 UTC | AAPL | BUY 11 | 430.50 | 1.00 |
 
 ## Steps
 
-| Step | State | Began | Seconds | Error |
+| Step | State | Began, wall clock | Seconds | Error |
 | --- | --- | --- | --- | --- |
 | start_tracking | done | 2013-02-27 14:30:00 UTC | 1.5 |  |
 

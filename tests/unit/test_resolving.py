@@ -8,9 +8,11 @@ import pytest
 
 from tests.support.clock import ManualClock
 from tests.support.following import Scene, scene
-from tests.support.ledger import Ledger, fill_of
+from tests.support.ledger import ACCOUNT, Ledger, fill_of
 from worker.errors import Refused
+from worker.joined.accounting import Accounting
 from worker.joined.reconciling import Reconciling
+from worker.journal.foreign import ForeignBook
 from worker.journal.ownership import holdings
 from worker.journal.resolving import Statement
 from worker.models.order import OrderRecord
@@ -28,7 +30,13 @@ def filled(quantity: int, price: str = "444.00") -> Statement:
 
 @pytest.fixture
 def reconciling(scene: Scene, ledger: Ledger) -> Reconciling:
-    return Reconciling(ledger.book, ledger.runs, ledger.steps, scene.following, ledger.clock)
+    foreign = ForeignBook(ledger.journal, ledger.clock, ACCOUNT)
+    accounting = Accounting(
+        foreign, scene.broker, lambda: (), ledger.clock, lambda *_: None, lambda _: None
+    )
+    return Reconciling(
+        ledger.book, ledger.runs, ledger.steps, scene.following, accounting, ledger.clock
+    )
 
 
 def lost(ledger: Ledger, **changes: Any) -> OrderRecord:
@@ -117,7 +125,8 @@ def test_the_brokers_executions_replace_what_was_stated_and_no_share_counts_twic
 ) -> None:
     order = lost(ledger)
     ledger.book.resolve(order.intent.coid, filled(10, "445.00"))
-    assert reconciling.once() == {"open": 0, "moved": 0}
+    reconciling.once()
+    assert as_it_is(ledger, order) == ("FILLED", 10)
     clock.advance(60)
     scene.trades(order, 4)
     reconciling.once()
@@ -206,10 +215,10 @@ def test_the_broker_is_watched_for_a_day(
     ledger.book.resolve(order.intent.coid, GONE)
     clock.advance(timedelta(days=1).total_seconds())
     reconciling.once()
-    assert scene.broker.reads == 1
+    assert scene.broker.reads == 2  # for the order, and for the account
     clock.advance(1)
     reconciling.once()
-    assert scene.broker.reads == 1
+    assert scene.broker.reads == 3
     # Whenever an execution comes all the same, it counts once, and opens the order.
     late = fill_of(order, 10, "444.00", 7)
     assert [ledger.book.add_fills([late]), ledger.book.add_fills([late])] == [[late], []]

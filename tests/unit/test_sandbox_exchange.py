@@ -1,6 +1,7 @@
 """The exchange and its book: what is taken, what is refused, and what stays on disk."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -182,3 +183,19 @@ def test_requests_are_counted_by_path_with_their_violations(book: Book) -> None:
         book.count_request("GET /tickle", second, violation)
     book.count_request("POST /logout", 2.0, False)
     assert (book.requests(), book.violations()) == ({"GET /tickle": 3, "POST /logout": 1}, 2)
+
+
+@pytest.mark.parametrize(("fails", "kept"), [(True, []), (False, ["a", "b"])])
+def test_what_is_written_together_is_there_whole_or_not_at_all(
+    exchange: Exchange, fails: bool, kept: list[str]
+) -> None:
+    def write() -> None:
+        with exchange.book.transaction():
+            for coid in ("a", "b"):
+                exchange.accept(ticket(coid=coid), NOW)
+            if fails:
+                raise KeyError
+
+    with suppress(KeyError):
+        write()
+    assert [order.coid for order in exchange.book.orders()] == kept

@@ -4,79 +4,87 @@ from typing import Any
 
 import pytest
 
-from scripts.sandbox.faults import Faults
+from scripts.sandbox.faults.armed import Faults
+from scripts.sandbox.faults.subject import Subject
 from scripts.sandbox.pacing import PENALTY_SECONDS, Pacing
 from scripts.sandbox.wishes import Nonce, Override, SessionChange, WishError, read
 
 ORDERS = "/iserver/account/DU9000001/orders"
 
 
-def due(faults: Faults, when: Any, *requests: tuple[str, str]) -> list[int]:
-    return [len(faults.due(when, method, path)) for method, path in requests]
+def due(faults: Faults, *requests: tuple[str, str]) -> list[int]:
+    subjects = [Subject(method=method, path=path) for method, path in requests]
+    return [sum(f.meets(subject) and f.use() for f in faults.armed) for subject in subjects]
+
+
+def changed(*faults: Any, **switches: Any) -> Faults:
+    made = Faults()
+    made.change(switches | {"faults": list(faults)})
+    return made
 
 
 def test_a_fault_acts_on_what_it_fits_and_then_no_more() -> None:
-    faults = Faults()
-    faults.change({"faults": [{"action": "cut", "method": "POST", "path": "*/orders"}]})
-    found = due(faults, "before", ("GET", ORDERS), ("POST", "/tickle"), ("POST", ORDERS))
-    assert found == [0, 0, 1]
-    assert due(faults, "before", ("POST", ORDERS)) == [0]
+    faults = changed({"action": "cut", "method": "POST", "path": "*/orders"})
+    assert due(faults, ("GET", ORDERS), ("POST", "/tickle"), ("POST", ORDERS)) == [0, 0, 1]
+    assert due(faults, ("POST", ORDERS)) == [0]
 
 
 def test_a_fault_lets_some_requests_pass_first() -> None:
-    faults = Faults()
-    faults.change({"faults": [{"action": "delay", "seconds": 1, "skip": 2, "times": 2}]})
-    assert due(faults, "before", *[("GET", "/tickle")] * 6) == [0, 0, 1, 1, 0, 0]
+    faults = changed({"action": "delay", "seconds": 1, "skip": 2, "times": 2})
+    assert due(faults, *[("GET", "/tickle")] * 6) == [0, 0, 1, 1, 0, 0]
 
 
-def test_faults_after_the_work_wait_for_it() -> None:
-    faults = Faults()
-    faults.change({"faults": [{"action": "cut", "when": "after"}]})
-    assert due(faults, "before", ("GET", "/tickle")) == [0]
-    assert due(faults, "after", ("GET", "/tickle")) == [1]
-
-
-def test_several_faults_act_one_after_the_other() -> None:
-    faults = Faults()
-    faults.change({"faults": [{"action": "delay", "seconds": 0.1}, {"action": "cut"}]})
-    assert [f.action for f in faults.due("before", "GET", "/tickle")] == ["delay", "cut"]
+@pytest.mark.parametrize(
+    ("action", "when", "kind"),
+    [
+        ("delay", "before", "slow"),
+        ("delay", "after", "late"),
+        ("cut", "before", "cut_before"),
+        ("cut", "after", "cut_after"),
+        ("answer", "before", "status"),
+        ("answer", "after", "status_after"),
+    ],
+)
+def test_the_short_spelling_means_a_kind(action: str, when: str, kind: str) -> None:
+    (fault,) = changed({"action": action, "when": when, "skip": 1, "times": 2}).armed
+    assert (fault.kind, fault.skip, fault.left) == (kind, 1, 2)
 
 
 def test_switches_change_one_by_one_and_faults_as_a_whole() -> None:
-    faults = Faults()
-    faults.change({"enforce_pacing": True, "faults": [{"action": "cut"}]})
+    faults = changed({"action": "cut"}, enforce_pacing=True)
     faults.change({"questions": ["o354"]})
     assert faults.switches.enforce_pacing
     assert faults.switches.questions == ["o354"]
-    assert len(faults.as_json()["faults"]) == 1
+    assert len(faults.armed) == 1
     faults.change({"faults": []})
-    assert faults.as_json()["faults"] == []
+    assert faults.armed == []
 
 
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
-        (None, "write an object"),
-        ([], "write an object"),
+        (None, "write a list of faults to arm, or an object"),
+        ("cut", "write a list of faults to arm, or an object"),
         ({"faults": {}}, "faults: write a list"),
-        ({"faults": ["cut"]}, "Input should be a valid dictionary"),
+        ({"faults": ["cut"]}, "write each fault as an object"),
         ({"faults": [{}]}, "action: Field required"),
         ({"faults": [{"action": "explode"}]}, "action: Input should be"),
         ({"faults": [{"action": "delay", "seconds": "1"}]}, "seconds: Input should be"),
         ({"faults": [{"action": "delay", "seconds": 1e9}]}, "seconds: Input should be less"),
         ({"faults": [{"action": "cut", "times": 0}]}, "times: Input should be greater"),
         ({"faults": [{"action": "cut", "colour": 1}]}, "colour: Extra inputs"),
+        ({"faults": [{"kind": "explode"}]}, "kind: there are refuse, cut_before, "),
         ({"enforce_pacing": "yes"}, "enforce_pacing: Input should be a valid boolean"),
         ({"questions": ["o1"]}, "questions.0: Value error, there are o163"),
         ({"nonsense": True}, "nonsense: Extra inputs"),
     ],
 )
 def test_nonsense_is_refused_whole_and_by_name(wish: Any, says: str) -> None:
-    faults = Faults()
-    before = faults.as_json()
+    faults = changed({"action": "cut"}, quiet=True)
+    before = faults.switches, list(faults.armed)
     with pytest.raises(WishError, match=says):
         faults.change(wish)
-    assert faults.as_json() == before
+    assert (faults.switches, faults.armed) == before
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ class Scene:
     def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
         self.ledger, self.trader = ledger, FakeTrader()
         self.alarms: list[tuple[str, str]] = []
-        self.sending = Sending(ledger.book, self.trader, clock, self._alarm)
+        self.reached: list[str] = []
+        self.sending = Sending(ledger.book, self.trader, clock, self._alarm, self.reached.append)
         self.fence = ledger.begin_run()
         self.order = ledger.intend(self.fence)
         self.held = ledger.hold()
@@ -257,7 +258,10 @@ def test_an_answer_that_cannot_be_written_down_leaves_the_order_sending(
         def settle(self, *_: Any, **__: Any) -> bool:
             raise JournalUnavailable("gone")
 
-    sending = Sending(Broken(), scene.trader, clock, lambda *_: None)  # type: ignore[arg-type]
+    sending = Sending(
+        Broken(),  # type: ignore[arg-type]
+        scene.trader, clock, lambda *_: None, lambda _: None,
+    )  # fmt: skip
     with pytest.raises(JournalUnavailable):
         sending.send(scene.fence, scene.held, scene.order, lambda: None)
     assert (scene.now.state, scene.trader.sent, scene.trader.closed) == ("SENDING", [scene.coid], 1)

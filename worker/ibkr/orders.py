@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import structlog
 
+from worker.checkpoints import Reach
 from worker.errors import PacingError, Refused, TemporaryError, UnreadableAnswer
 from worker.http import OneConnection
 from worker.ibkr import decode
@@ -34,9 +35,10 @@ class GatewayTrader:
         connect: Callable[[], OneConnection],
         prove: Callable[[httpx.Client], None],
         questions: QuestionPolicy,
+        reach: Reach,
     ) -> None:
         self._gateway, self._connect, self._prove = gateway, connect, prove
-        self._questions = questions
+        self._questions, self._reach = questions, reach
 
     def open(self) -> "OrderConnection":
         """A connection that may carry one order. Raises NotProved, Unreachable, PacingError."""
@@ -47,7 +49,7 @@ class GatewayTrader:
         except BaseException:
             connection.close()
             raise
-        return OrderConnection(connection, self._questions, self._gateway.limiter)
+        return OrderConnection(connection, self._questions, self._gateway.limiter, self._reach)
 
     def cancel(self, account_id: str, broker_order_id: str, in_time: Callable[[], bool]) -> None:
         """DELETE, once: it asks, and later reads show what came of it.
@@ -86,9 +88,14 @@ class OrderConnection:
     """One order's conversation: the ticket, and replies to the questions that come back."""
 
     def __init__(
-        self, connection: OneConnection, questions: QuestionPolicy, limiter: Limiter
+        self,
+        connection: OneConnection,
+        questions: QuestionPolicy,
+        limiter: Limiter,
+        reach: Reach,
     ) -> None:
         self._connection, self._questions, self._limiter = connection, questions, limiter
+        self._reach = reach
 
     def send(
         self, intent: OrderIntent, in_time: Callable[[], bool], may_reply: Callable[[], bool]
@@ -138,7 +145,14 @@ class OrderConnection:
         self, path: str, body: dict[str, Any], in_time: Callable[[], bool]
     ) -> SendResult | Question:
         first = path.startswith("iserver/account/")
-        self._connection.arm(_guard(in_time))
+        what = "post" if first else "reply"
+
+        def about_to_write() -> None:
+            if not self._connection.written:
+                self._reach(f"{what}:before")
+            _guard(in_time)()
+
+        self._connection.arm(about_to_write, lambda: self._reach(f"{what}:after"))
         try:
             response = self._connection.client.post(path, json=body)
         except TooLate:

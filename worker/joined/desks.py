@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from worker.checkpoints import Reach
 from worker.clock import Clock
 from worker.errors import LeaseLost, OpenbellError, Refused, StepError
 from worker.fencing import Fence, Held
@@ -27,6 +28,7 @@ from worker.waiting import Wait
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 15.0
 SHOWN = Decimal("0.0001")  # the journal has the average exactly
+FIRST_LOOK_PAUSE_SECONDS = 3.0
 PREVIEW_PATIENCE = timedelta(seconds=60)
 
 
@@ -123,11 +125,22 @@ class _Deciding:
 class OrderDesk(_Deciding):
     """Writes down, sends once, follows to the end."""
 
-    def __init__(self, tools: Tools, sending: Sending, following: Following) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        sending: Sending,
+        following: Following,
+        account_is_known: Callable[[], bool],
+        reach: Reach,
+    ) -> None:
         super().__init__(tools)
         self._sending, self._following = sending, following
+        self._account_is_known, self._reach = account_is_known, reach
 
     def decide(self, run: Run, symbol: str) -> None:
+        if not self._account_is_known():
+            why = "the first look at the account is not complete"
+            raise self._conversation.come_back(why, FIRST_LOOK_PAUSE_SECONDS)
         with self._conversation.hold_or_wait(run.run_id, "order") as lock:
             proposal, line = self._proposed(run, symbol)
             if proposal.passed:
@@ -139,6 +152,7 @@ class OrderDesk(_Deciding):
         _, figures = proposal.approved()
         intent = self._intent(run, symbol, proposal)
         placed = line.evolve(outcome="placed", reason=proposal.signal.rationale, coid=intent.coid)
+        self._reach("intent:before")
         try:
             order = self._orders.intend(
                 self._fence, lock, intent, placed, *_position_and_close(figures)
@@ -148,6 +162,7 @@ class OrderDesk(_Deciding):
         except Refused as refusal:
             self._write(symbol, line.evolve(reason=refusal.sentence))
             return
+        self._reach("intent:after")
         self._send(lock, order, lambda: self._decisions.last_look(run, intent, figures.quote))
 
     def _send(self, lock: Held, order: OrderRecord, last_look: Callable[[], str | None]) -> None:

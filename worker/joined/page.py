@@ -34,7 +34,7 @@ def _head(record: Record) -> str:
     facts = [
         ("Run", f"`{run.run_id}`"),
         ("Mode", run.mode),
-        ("Slot", f"`{_cell(run.slot)}`, due {_time(run.due_at)}"),
+        ("Slot", f"`{_cell(run.slot)}`, due {_time(run.due_at)}, market time"),
         ("Account", f"{run.account.kind}, proved" if run.account else "not proved"),
         ("Symbols", ", ".join(run.symbols)),
         ("Strategy", f"{run.strategy.id}, `{run.strategy.digest}`"),
@@ -123,7 +123,7 @@ def _fills(record: Record) -> str:
         )
         for fill in record.fills
     ]
-    return _section("Fills", ("At", "Symbol", "Fill", "Price", "Commission"), rows)
+    return _section("Fills", ("At, market time", "Symbol", "Fill", "Price", "Commission"), rows)
 
 
 def _steps(record: Record) -> str:
@@ -137,7 +137,7 @@ def _steps(record: Record) -> str:
         )
         for step in record.steps
     ]
-    return _section("Steps", ("Step", "State", "Began", "Seconds", "Error"), rows)
+    return _section("Steps", ("Step", "State", "Began, wall clock", "Seconds", "Error"), rows)
 
 
 def _remarks(record: Record) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from worker.clock import Clock
+from worker.joined.accounting import Accounting
 from worker.journal.orders import OrderBook
 from worker.journal.runs import RunBook
 from worker.journal.steps import StepBook
@@ -16,21 +17,29 @@ FOLLOWED_BY_ITS_RUN = frozenset({"created", "queued"})
 
 class Reconciling:
     def __init__(
-        self, orders: OrderBook, runs: RunBook, steps: StepBook, following: Following, clock: Clock
+        self,
+        orders: OrderBook,
+        runs: RunBook,
+        steps: StepBook,
+        following: Following,
+        accounting: Accounting,
+        clock: Clock,
     ) -> None:
         self._orders, self._runs, self._steps = orders, runs, steps
-        self._following, self._clock = following, clock
+        self._following, self._accounting, self._clock = following, accounting, clock
 
     def once(self) -> dict[str, int]:
-        """Settle by one read of the broker's lists, then cancel what is overdue."""
+        """Settle by one read of the broker's lists, cancel what is overdue, then compare what the
+        account holds with what the journal explains."""
         left = [order for order in self._orders.open_orders() if self._is_left(order)]
         for order in left:
             if order.state == "INTENDED":
                 self._orders.deny(order.intent.coid, "its run ended before it was sent")
         by_hand = self._orders.resolved_lately()
-        if not left and not by_hand:
-            return {"open": 0, "moved": 0}
-        return {"open": len(left), "moved": self._following.look(left, by_hand)}
+        moved = self._following.look(left, by_hand) if left or by_hand else 0
+        look = self._accounting.look()
+        unexplained = sum(each.confirmed for each in look.shares)
+        return {"open": len(left), "moved": moved, "unexplained": unexplained}
 
     def _is_left(self, order: OrderRecord) -> bool:
         if self._following.is_overdue(order, by=A_RUNS_OWN_TIME):

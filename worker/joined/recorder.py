@@ -8,7 +8,7 @@ import structlog
 
 from worker.errors import OpenbellError, StepError
 from worker.joined.page import summary_page
-from worker.journal.steps import StepBook
+from worker.journal.steps import StepBook, shown_states
 from worker.market.bars import bars_from_json
 from worker.market.charts import price_chart
 from worker.models.market import Bar, Position, SymbolMarket
@@ -37,18 +37,19 @@ class Recorder:
         """The record of a run, however far it came. Only an unavailable journal is raised."""
         read = _Reading(self._store)
         market = {each.contract.symbol: each for each in read.values(run, "market", SymbolMarket)}
+        rows = self._steps.of(run.run_id)
         record = Record(
             run=run,
             version=code_version(),
             steps=tuple(
                 StepTime(
                     step=row.step,
-                    state=row.state,
+                    state=state,
                     started_at=row.started_at,
                     finished_at=row.finished_at,
                     error=row.error,
                 )
-                for row in self._steps.of(run.run_id)
+                for row, state in zip(rows, shown_states(rows), strict=True)
             ),
             symbols=tuple(_symbol(run, symbol, market, read) for symbol in run.symbols),
             positions=read.values(run, "positions", Position),

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
 
 from worker.clock import Clock
 from worker.journal.events import change_order
+from worker.journal.ownership import SIGN
 from worker.journal.resolving import filled_by, is_resolved, take_back
-from worker.journal.tables import fills, orders
+from worker.journal.tables import fills, foreign_fills, foreign_positions, orders
 from worker.models.order import Fill
 
 
@@ -16,7 +17,7 @@ def keep_fill(connection: Connection, account_id: str, fill: Fill, clock: Clock)
 
     It takes a person's word of the order back: the broker's own is the better one.
     """
-    row = _owner(connection, account_id, fill)
+    row = owner_of(connection, account_id, fill)
     known = connection.execute(
         select(fills.c.execution_id).where(fills.c.execution_id == fill.execution_id)
     ).scalar_one_or_none()
@@ -25,12 +26,35 @@ def keep_fill(connection: Connection, account_id: str, fill: Fill, clock: Clock)
     if is_resolved(row):
         why = f"the broker shows an execution of it ({fill.execution_id})"
         take_back(connection, row, why, clock)
-        row = _owner(connection, account_id, fill) or row
+        row = owner_of(connection, account_id, fill) or row
+    _reclaim(connection, account_id, fill, clock.wall_now())
     _keep(connection, row, fill, clock.wall_now())
     return True
 
 
-def _owner(connection: Connection, account_id: str, fill: Fill) -> RowMapping | None:
+def _reclaim(connection: Connection, account_id: str, fill: Fill, now: datetime) -> None:
+    """Taken for somebody else's before its order was known: those shares were never foreign."""
+    taken = connection.execute(
+        delete(foreign_fills).where(
+            foreign_fills.c.execution_id == fill.execution_id,
+            foreign_fills.c.account_id == account_id,
+            foreign_fills.c.in_baseline.is_(False),
+        )
+    )
+    if taken.rowcount == 0:
+        return
+    mine = and_(
+        foreign_positions.c.account_id == account_id, foreign_positions.c.conid == fill.conid
+    )
+    before = connection.execute(select(foreign_positions.c.quantity).where(mine)).scalar_one()
+    quantity = before - SIGN[fill.side] * fill.quantity
+    connection.execute(
+        update(foreign_positions).where(mine).values(quantity=quantity, updated_at=now)
+    )
+
+
+def owner_of(connection: Connection, account_id: str, fill: Fill) -> RowMapping | None:
+    """The row of the journal's order that was executed, locked; None where it is none of ours."""
     if fill.coid is None and fill.broker_order_id is None:
         return None
     keys = [orders.c.coid == fill.coid] if fill.coid else []

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, and_, select
 
 from worker.journal.engine import Journal
+from worker.journal.foreign import strays_in, unexplained_in
 from worker.journal.ownership import owned_in, selling_in, working_in
 from worker.journal.tables import decisions, fills, order_events, orders
 from worker.models.decision import OrderLine
@@ -95,7 +96,8 @@ class OrderViews:
             return selling_in(connection, self.account_id, symbol)
 
     def blocked_by(self, symbol: str) -> str | None:
-        """Why nothing may be sent for the symbol: an order's fate is not known."""
+        """Why nothing may be sent for the symbol: it is not known what became of an order, or whose
+        its shares are."""
         rows = self._records(
             and_(
                 orders.c.account_id == self.account_id,
@@ -103,7 +105,18 @@ class OrderViews:
                 orders.c.state.in_(("UNKNOWN", "SENDING")),
             )
         )
-        return f"what became of order {rows[0].intent.coid} is not known" if rows else None
+        if rows:
+            return f"what became of order {rows[0].intent.coid} is not known"
+        with self._journal.read() as connection:
+            unexplained = unexplained_in(connection, self.account_id, symbol)
+            strays = strays_in(connection, self.account_id)
+        if unexplained is not None:
+            more = "more" if unexplained > 0 else "fewer"
+            return f"the account holds {abs(unexplained)} {more} shares than is explained"
+        for stray in strays:
+            if stray.symbol == symbol:
+                return f"order {stray.coid} works at the broker and is not in the journal"
+        return None
 
     def _records(self, condition: Any) -> list[OrderRecord]:
         query = select(orders).where(condition).order_by(orders.c.created_at, orders.c.coid)
@@ -123,7 +136,6 @@ def record_of(row: RowMapping) -> OrderRecord:
         session_closes_at=row["session_closes_at"],
         acknowledged_at=row["acknowledged_at"],
         cancel_requested_at=row["cancel_requested_at"],
-        foreign_quantity=row["foreign_quantity"],
         absent_since=row["absent_since"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

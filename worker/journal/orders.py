@@ -74,8 +74,7 @@ class OrderBook(OrderViews):
                     raise LeaseLost("the conversation is another's by now: what was read is old")
                 if intent.side == "SELL":
                     self._require_free(connection, intent, position)
-                foreign = position - owned_in(connection, self.account_id, intent.symbol)
-                row = self._row(intent, fence, closes_at, foreign)
+                row = self._row(intent, fence, closes_at)
                 connection.execute(insert(orders).values(**row))
                 self._decide(connection, intent.run_id, intent.symbol, intent.leg, line)
                 append_event(
@@ -234,9 +233,7 @@ class OrderBook(OrderViews):
         if intent.quantity > free:
             raise Refused(f"only {max(ZERO, free)} shares of {symbol} are free to sell")
 
-    def _row(
-        self, intent: OrderIntent, fence: Fence, closes_at: datetime, foreign: Decimal
-    ) -> dict[str, Any]:
+    def _row(self, intent: OrderIntent, fence: Fence, closes_at: datetime) -> dict[str, Any]:
         now = self._clock.wall_now()
         return {
             "coid": intent.coid,
@@ -254,7 +251,6 @@ class OrderBook(OrderViews):
             "token": fence.token,
             "filled_quantity": ZERO,
             "reasons": [],
-            "foreign_quantity": foreign,
             "session_closes_at": closes_at,
             "created_at": now,
             "updated_at": now,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, RowMapping, and_, select
 
 from worker.journal.engine import Journal
-from worker.journal.tables import fills, orders
+from worker.journal.tables import adjustments, fills, orders
 from worker.models.base import Value
 from worker.models.order import ACTIVE
 
@@ -19,22 +19,46 @@ SIGN = {"BUY": 1, "SELL": -1}
 def owned_in(
     connection: Connection, account_id: str, symbol: str, strategy_id: int | None = None
 ) -> Decimal:
-    """Shares filled for a strategy, or for all of them."""
-    query = select(fills.c.side, fills.c.quantity).where(
+    """Shares that its own orders filled, or a person gave it: a strategy's, or all of them."""
+    filled = select(fills.c.side, fills.c.quantity).where(
         fills.c.account_id == account_id, fills.c.symbol == symbol
     )
+    given = select(adjustments.c.quantity).where(
+        adjustments.c.account_id == account_id,
+        adjustments.c.symbol == symbol,
+        adjustments.c.strategy_id.is_not(None),
+    )
     if strategy_id is not None:
-        query = query.where(fills.c.strategy_id == strategy_id)
-    return sum((SIGN[side] * quantity for side, quantity in connection.execute(query)), ZERO)
+        filled = filled.where(fills.c.strategy_id == strategy_id)
+        given = given.where(adjustments.c.strategy_id == strategy_id)
+    traded = sum((SIGN[side] * quantity for side, quantity in connection.execute(filled)), ZERO)
+    return sum(connection.execute(given).scalars(), traded)
+
+
+def owners_in(connection: Connection, account_id: str, symbol: str) -> list[int]:
+    """The strategies that ever had shares of it."""
+    found: set[int] = set()
+    for table in (fills, adjustments):
+        query = select(table.c.strategy_id).where(
+            table.c.account_id == account_id,
+            table.c.symbol == symbol,
+            table.c.strategy_id.is_not(None),
+        )
+        found |= set(connection.execute(query.distinct()).scalars())
+    return sorted(found)
 
 
 def lock_shares(connection: Connection, account_id: str, symbol: str) -> None:
     """Until the transaction ends, nobody else counts these shares in order to sell them: what is
-    sold was bought, so there are fills to lock. SQLite lets one write at a time anyway."""
-    query = select(fills.c.execution_id).where(
+    sold was bought, or given, so there are rows to lock. SQLite lets one write at a time anyway."""
+    bought = select(fills.c.execution_id).where(
         fills.c.account_id == account_id, fills.c.symbol == symbol
     )
-    connection.execute(query.order_by(fills.c.execution_id).with_for_update()).all()
+    connection.execute(bought.order_by(fills.c.execution_id).with_for_update()).all()
+    given = select(adjustments.c.id).where(
+        adjustments.c.account_id == account_id, adjustments.c.symbol == symbol
+    )
+    connection.execute(given.order_by(adjustments.c.id).with_for_update()).all()
 
 
 def working_in(connection: Connection, account_id: str, symbol: str, strategy_id: int) -> Decimal:
@@ -66,7 +90,8 @@ def _remaining(row: RowMapping) -> Decimal:
 
 
 class Holding(Value):
-    """Shares of one symbol that one strategy owns; cost is the average price of its buys, USD."""
+    """Shares of one symbol that one strategy owns. Cost: the average price of its buys, USD; None
+    where a person gave it shares, of which nobody knows what they cost."""
 
     account_id: str
     strategy_id: int
@@ -78,19 +103,39 @@ class Holding(Value):
 def holdings(journal: Journal) -> list[Holding]:
     """What every strategy owns, by account, strategy and symbol; nothing where it is zero."""
     with journal.read() as connection:
-        rows = connection.execute(select(fills)).mappings().all()
-    keys = sorted({(row["account_id"], row["strategy_id"], row["symbol"]) for row in rows})
-    found = []
-    for key in keys:
-        mine = [r for r in rows if (r["account_id"], r["strategy_id"], r["symbol"]) == key]
-        quantity = sum((SIGN[row["side"]] * row["quantity"] for row in mine), ZERO)
-        bought = sum((row["quantity"] for row in mine if row["side"] == "BUY"), ZERO)
-        paid = sum((row["quantity"] * row["price"] for row in mine if row["side"] == "BUY"), ZERO)
-        if quantity:
-            found.append(
-                Holding(
-                    account_id=key[0], strategy_id=key[1], symbol=key[2], quantity=quantity,
-                    average_cost_usd=paid / bought if bought else None,
-                )
-            )  # fmt: skip
-    return found
+        traded = connection.execute(select(fills)).mappings().all()
+        query = select(adjustments).where(adjustments.c.strategy_id.is_not(None))
+        given = connection.execute(query).mappings().all()
+    keys = sorted({_owner(row) for row in (*traded, *given)})
+    found = (
+        _holding(
+            key,
+            [row for row in traded if _owner(row) == key],
+            [row for row in given if _owner(row) == key],
+        )
+        for key in keys
+    )
+    return [holding for holding in found if holding.quantity]
+
+
+def _owner(row: RowMapping) -> tuple[str, int, str]:
+    return row["account_id"], row["strategy_id"], row["symbol"]
+
+
+def _holding(
+    key: tuple[str, int, str], traded: list[RowMapping], given: list[RowMapping]
+) -> Holding:
+    buys = [row for row in traded if row["side"] == "BUY"]
+    paid = sum((row["quantity"] * row["price"] for row in buys), ZERO)
+    # A split makes more shares of what was paid.
+    split = sum((row["quantity"] for row in given if row["kind"] == "split"), ZERO)
+    bought = sum((row["quantity"] for row in buys), ZERO) + split
+    quantity = sum((SIGN[row["side"]] * row["quantity"] for row in traded), ZERO)
+    knows_cost = bought > 0 and all(row["kind"] == "split" for row in given)
+    return Holding(
+        account_id=key[0],
+        strategy_id=key[1],
+        symbol=key[2],
+        quantity=sum((row["quantity"] for row in given), quantity),
+        average_cost_usd=paid / bought if knows_cost else None,
+    )

@@ -51,6 +51,18 @@ class StepRow(Value):
     error: str | None
 
 
+def shown_states(rows: Sequence[StepRow]) -> list[str]:
+    """Each begun step's state for a person: `skipped` is one that found the run ended and only
+    handed it on. The last two do their work for every run."""
+    shown: list[str] = []
+    has_ended = False
+    for row in rows:
+        skipped = has_ended and row.state == "done" and row.number <= TRADING_STEPS
+        shown.append("skipped" if skipped else row.state)
+        has_ended = has_ended or bool(row.output and row.output.get("ending"))
+    return shown
+
+
 class StepBook:
     def __init__(self, journal: Journal, clock: Clock, lease: timedelta) -> None:
         self._journal, self._clock, self.lease = journal, clock, lease

@@ -110,7 +110,6 @@ orders = Table(
     Column("acknowledged_at", UtcText),
     Column("cancel_requested_at", UtcText),
     Column("session_closes_at", UtcText),
-    Column("foreign_quantity", DecimalText),
     Column("absent_since", UtcText),
     Column("created_at", UtcText, nullable=False),
     Column("updated_at", UtcText, nullable=False),
@@ -147,6 +146,80 @@ fills = Table(
     Column("executed_at", UtcText, nullable=False),
     Column("recorded_at", UtcText, nullable=False),
     Index("ix_fills_account_id_symbol", "account_id", "symbol"),
+)
+
+# The account's first look was taken, or is half taken: `seen` is what the first half saw.
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("account_id", String(24), primary_key=True),
+    Column("seen", String(64), nullable=False),
+    Column("seen_at", UtcText, nullable=False),
+    Column("taken_at", UtcText),
+)
+
+# Orders that no run of this journal sent.
+foreign_orders = Table(
+    "foreign_orders",
+    metadata,
+    Column("account_id", String(24), primary_key=True),
+    Column("broker_order_id", String(40), primary_key=True),
+    Column("coid", String(80)),
+    Column("conid", BigInteger, nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("side", String(4), nullable=False),
+    Column("status", String(40), nullable=False),
+    Column("remaining_quantity", DecimalText),
+    Column("in_baseline", Boolean, nullable=False),
+    Column("first_seen_at", UtcText, nullable=False),
+    Column("last_seen_at", UtcText, nullable=False),
+)
+
+foreign_fills = Table(
+    "foreign_fills",
+    metadata,
+    Column("execution_id", String(64), primary_key=True),
+    Column("account_id", String(24), nullable=False),
+    Column("conid", BigInteger, nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("side", String(4), nullable=False),
+    Column("quantity", DecimalText, nullable=False),
+    Column("executed_at", UtcText, nullable=False),
+    Column("in_baseline", Boolean, nullable=False),
+    Column("recorded_at", UtcText, nullable=False),
+)
+
+# Shares that are no strategy's: what the first look found, and what foreign executions and people
+# made of it. `unexplained`: how many more (or fewer) the account holds than all that explains.
+foreign_positions = Table(
+    "foreign_positions",
+    metadata,
+    Column("account_id", String(24), primary_key=True),
+    Column("conid", BigInteger, primary_key=True),
+    Column("symbol", String(40), nullable=False),
+    Column("quantity", DecimalText, nullable=False),
+    Column("unexplained", DecimalText),
+    Column("unexplained_since", UtcText),
+    Column("confirmed_at", UtcText),
+    Column("updated_at", UtcText, nullable=False),
+)
+
+# What a named person said about shares: append-only. Without a strategy it is about foreign ones.
+adjustments = Table(
+    "adjustments",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("account_id", String(24), nullable=False),
+    Column("strategy_id", Integer),
+    Column("symbol", String(40), nullable=False),
+    # adopt, split, accept
+    Column("kind", String(12), nullable=False),
+    Column("quantity", DecimalText, nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", UtcText, nullable=False),
+    Column("version", String(40), nullable=False),
+    Index("ix_adjustments_account_id_symbol", "account_id", "symbol"),
 )
 
 locks = Table(

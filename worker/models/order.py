@@ -55,7 +55,6 @@ class OrderRecord(Value):
     """An order's row in the journal.
 
     `session_closes_at` and `acknowledged_at` are market time, the other moments wall time.
-    `foreign_quantity`: the account's shares that no strategy owned when it was written down.
     `absent_since`: when the broker was first seen to show nothing of it after its session.
     """
 
@@ -69,7 +68,6 @@ class OrderRecord(Value):
     session_closes_at: Utc | None = None
     acknowledged_at: Utc | None = None
     cancel_requested_at: Utc | None = None
-    foreign_quantity: Decimal | None = None
     absent_since: Utc | None = None
     created_at: Utc
     updated_at: Utc

@@ -48,8 +48,9 @@ class Conversation:
         except Busy as busy:
             raise self.come_back(str(busy)) from None
 
-    def come_back(self, why: str) -> Wait:
-        pause = timedelta(seconds=PAUSE_SECONDS * self._clock.rate)
+    def come_back(self, why: str, seconds: float = PAUSE_SECONDS) -> Wait:
+        """`seconds` by the wall's clock."""
+        pause = timedelta(seconds=seconds * self._clock.rate)
         return Wait(self._clock.market_now() + pause, why)
 
     def patience_is_over(self, holder: str, purpose: Purpose, patience: timedelta) -> bool:

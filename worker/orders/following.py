@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -12,7 +11,7 @@ from worker.errors import OpenbellError
 from worker.fencing import Held
 from worker.models.order import LiveOrders, OrderRecord
 from worker.orders.conversation import LEASE, Busy, Conversation
-from worker.orders.ports import Alarm, Book, Reads, Trader
+from worker.orders.ports import Alarm, Book, Reads, Shares, Trader
 from worker.orders.settling import EXPIRED, contradicts, find, may_be_over, verdict
 
 ASK_TO_CANCEL_AGAIN = timedelta(seconds=30)
@@ -27,11 +26,12 @@ class Following:
         book: Book,
         reads: Reads,
         trader: Trader,
+        shares: Shares,
         conversation: Conversation,
         clock: Clock,
         alarm: Alarm,
     ) -> None:
-        self._book, self._reads, self._trader = book, reads, trader
+        self._book, self._reads, self._trader, self._shares = book, reads, trader, shares
         self._conversation, self._clock, self._alarm = conversation, clock, alarm
 
     def look(self, orders: Sequence[OrderRecord], by_hand: Sequence[OrderRecord] = ()) -> int:
@@ -115,11 +115,9 @@ class Following:
         return int(self._book.settle(coid, order.state, "EXPIRED", EXPIRED, reasons=[EXPIRED]))
 
     def _position_is_explained(self, order: OrderRecord) -> bool:
-        """Does the account hold what strategies own, and what was nobody's before the order?"""
-        if order.foreign_quantity is None:
-            return False
-        owned: Decimal = self._book.owned_by_all(order.intent.symbol)
-        return self._reads.position(order.intent.conid) == owned + order.foreign_quantity
+        """Does the account hold what strategies own and what is nobody's, and no share of it?"""
+        expected = self._shares.expected(order.intent.symbol, order.intent.conid)
+        return expected is not None and self._reads.position(order.intent.conid) == expected
 
     def _doubt(self, order: OrderRecord, listed: LiveOrders) -> None:
         row = find(order, listed.orders)

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from worker.checkpoints import Reach
 from worker.clock import Clock
 from worker.errors import LeaseLost, OpenbellError
 from worker.fencing import Fence, Held
@@ -28,8 +29,11 @@ log = structlog.get_logger(__name__)
 
 
 class Sending:
-    def __init__(self, book: Book, trader: Trader, clock: Clock, alarm: Alarm) -> None:
+    def __init__(
+        self, book: Book, trader: Trader, clock: Clock, alarm: Alarm, reach: Reach
+    ) -> None:
         self._book, self._trader, self._clock, self._alarm = book, trader, clock, alarm
+        self._reach = reach
 
     def send(
         self, fence: Fence, lock: Held, order: OrderRecord, last_look: Callable[[], str | None]
@@ -38,11 +42,13 @@ class Sending:
         why it must not go out any more. Raises LeaseLost, with nothing sent, where the step or the
         conversation is another's by now."""
         coid = order.intent.coid
+        self._reach("connect:before")
         try:
             connection = self._trader.open()
         except OpenbellError as error:
             self._book.deny(coid, error.sentence)
             return
+        self._reach("connect:after")
         try:
             why = _looked(last_look)
             if why is not None:
@@ -62,6 +68,7 @@ class Sending:
             )
         finally:
             connection.close()
+        self._reach("answer:after")
         self._record(order, result)
 
     def _record(self, order: OrderRecord, result: SendResult) -> None:
@@ -73,10 +80,12 @@ class Sending:
                 "broker_order_id": result.broker_order_id,
                 "acknowledged_at": self._clock.market_now(),
             }
+        self._reach("event:before")
         # A slow answer may find that the order was given up as UNKNOWN meanwhile: it settles it.
         done = self._book.settle(coid, "SENDING", state, cause, **changes)
         if not done and state != "UNKNOWN":
             self._book.settle(coid, "UNKNOWN", state, cause, **changes)
+        self._reach("event:after")
         if done and state == "UNKNOWN":
             self._alarm(order, cause)
         log.info("order_sent", coid=coid, result=result.kind, questions=result.questions)

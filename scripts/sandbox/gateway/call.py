@@ -52,6 +52,7 @@ class Endpoint:
     path: str
     needs: Needs
     handle: Callable[[Call], Answer]
+    noted: bool = False  # each request is in the book, with what came of it
 
 
 def whole_number(text: Any) -> int | None:
@@ -68,6 +69,11 @@ def bad_request(text: str) -> Answer:
 
 def failed(text: str) -> Answer:
     return Answer({"error": text}, 500)
+
+
+def already_registered(coid: str | None, status: int) -> Answer:
+    text = f"Order couldn't be submitted: Local order ID={coid} is already registered."
+    return Answer({"error": text}, status)
 
 
 UNAVAILABLE = Answer({"error": "Service Unavailable", "statusCode": 503}, 503)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from scripts.sandbox.clock import NEW_YORK
+from scripts.sandbox.faults.listed import listed_fills, listed_orders
 from scripts.sandbox.gateway.call import (
     UNAVAILABLE,
     Answer,
@@ -47,7 +48,8 @@ def orders(call: Call) -> Answer:
         return NOTHING
     names = [name.lower() for name in call.query.get("filters", "").split(",") if name]
     wanted = {FILTERS[name] for name in names if name in FILTERS}
-    found = [order for order in call.sandbox.book.orders() if _shown(order, call.sandbox.now)]
+    shown = [order for order in call.sandbox.book.orders() if _shown(order, call.sandbox.now)]
+    found = listed_orders(call.sandbox, shown)
     rows = [_row(order) for order in found if not wanted or order.status in wanted]
     return Answer({"orders": rows, "snapshot": True})
 
@@ -59,7 +61,8 @@ def status(call: Call) -> Answer:
     order = call.sandbox.book.order(order_id)
     if order is None or not _shown(order, call.sandbox.now):
         return UNAVAILABLE
-    return Answer(_status(order))
+    (listed,) = listed_orders(call.sandbox, [order])
+    return Answer(_status(listed))
 
 
 def trades(call: Call) -> Answer:
@@ -74,7 +77,7 @@ def trades(call: Call) -> Answer:
     today = call.sandbox.now.astimezone(NEW_YORK).date()
     first = today - timedelta(days=days - 1)
     found = [f for f in call.sandbox.book.fills() if f.time.astimezone(NEW_YORK).date() >= first]
-    return Answer([_trade(fill) for fill in found])
+    return Answer([_trade(fill) for fill in listed_fills(call.sandbox, found)])
 
 
 def _shown(order: Order, now: datetime) -> bool:

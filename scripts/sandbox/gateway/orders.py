@@ -4,19 +4,21 @@ import uuid
 from decimal import Decimal
 
 from scripts.sandbox.exchange import Refused
+from scripts.sandbox.faults.kinds import Ask, Reply503Live
 from scripts.sandbox.gateway.call import (
     UNAVAILABLE,
     Answer,
     Call,
     Endpoint,
     Needs,
+    already_registered,
     bad_request,
     failed,
     whole_number,
 )
 from scripts.sandbox.gateway.tickets import read_ticket
 from scripts.sandbox.matching import commission
-from scripts.sandbox.questions import BY_ID, Asked, questions_for
+from scripts.sandbox.questions import Asked, question_text, questions_for
 from scripts.sandbox.records import Order, Ticket
 from scripts.sandbox.sandbox import Sandbox
 from scripts.sandbox.state import Pending
@@ -34,7 +36,7 @@ def submit(call: Call) -> Answer:
         return refused
     for waiting in sandbox.inside.pending.values():
         waiting.superseded = True
-    asked = _questions(sandbox, ticket)
+    asked = _forced(sandbox, ticket) or _questions(sandbox, ticket)
     return _ask(sandbox, Pending(ticket, asked)) if asked else _accept(sandbox, ticket)
 
 
@@ -51,13 +53,14 @@ def reply(call: Call) -> Answer:
         return _superseded(call.sandbox, pending, confirmed)
     if not confirmed:
         return Answer({"error": "Order not confirmed "})
-    later = pending.questions[1:]
-    if later:
+    lost = _lost(call.sandbox, pending.ticket)
+    later = pending.rounds[1:]
+    if later and not lost:
         return _ask(call.sandbox, Pending(pending.ticket, later, released=pending.released))
     answer = _accept(call.sandbox, pending.ticket)
     for ticket in pending.released:
         _accept(call.sandbox, ticket)
-    return answer
+    return UNAVAILABLE if lost else answer
 
 
 def bad_reply(reply_id: str) -> Answer:
@@ -81,13 +84,13 @@ def cancel(call: Call) -> Answer:
     given, sandbox = call.params["order"], call.sandbox
     if given == "-1":
         for order in sandbox.book.working():
-            sandbox.exchange.cancel(order, sandbox.now)
+            sandbox.cancel(order)
         return _requested(-1, -1)
     order_id = whole_number(given)
     found = sandbox.book.order(order_id) if order_id is not None else None
     if found is None or found.done:
         return bad_request(f"OrderID {given} doesn't exist")
-    sandbox.exchange.cancel(found, sandbox.now)
+    sandbox.cancel(found)
     return _requested(found.order_id, found.conid)
 
 
@@ -106,8 +109,7 @@ def reset_suppressed(call: Call) -> Answer:
 
 def _refused(sandbox: Sandbox, ticket: Ticket) -> Answer | None:
     if sandbox.exchange.duplicate(ticket.coid, sandbox.now):
-        text = f"Order couldn't be submitted: Local order ID={ticket.coid} is already registered."
-        return Answer({"error": text}, sandbox.switches.duplicate_status)
+        return already_registered(ticket.coid, sandbox.switches.duplicate_status)
     refusal = sandbox.exchange.refusal(ticket, sandbox.now)
     return Answer({"error": refusal.text}) if refusal else None
 
@@ -117,24 +119,41 @@ def _asked(sandbox: Sandbox, ticket: Ticket) -> Asked:
     return Asked(ticket, price or ticket.limit_price or Decimal(1))
 
 
-def _questions(sandbox: Sandbox, ticket: Ticket) -> list[str]:
+def _questions(sandbox: Sandbox, ticket: Ticket) -> list[list[str]]:
     switched_on = tuple(sandbox.switches.questions)
     asked = questions_for(_asked(sandbox, ticket), switched_on)
-    return [q.message_id for q in asked if q.message_id not in sandbox.inside.suppressed]
+    return [[q.message_id] for q in asked if q.message_id not in sandbox.inside.suppressed]
+
+
+def _forced(sandbox: Sandbox, ticket: Ticket) -> list[list[str]]:
+    """For drills: questions that are asked whatever the order is like, suppressed ones too."""
+    rounds: list[list[str]] = []
+    for fault, wish in sandbox.order_faults(Ask, ticket):
+        sandbox.fire(fault)
+        rounds += wish.rounds
+    return rounds
+
+
+def _lost(sandbox: Sandbox, ticket: Ticket) -> bool:
+    """For drills: the order goes live, and its sender is answered with 503."""
+    faults = sandbox.order_faults(Reply503Live, ticket)
+    for fault, _ in faults:
+        sandbox.fire(fault)
+    return bool(faults)
 
 
 def _ask(sandbox: Sandbox, pending: Pending) -> Answer:
     reply_id = str(uuid.uuid4())
     sandbox.inside.pending[reply_id] = pending
-    question = BY_ID[pending.questions[0]]
-    text = question.says(_asked(sandbox, pending.ticket))
+    asked, message_ids = _asked(sandbox, pending.ticket), pending.rounds[0]
+    texts = [question_text(message_id, asked) for message_id in message_ids]
     return Answer(
         [
             {
                 "id": reply_id,
-                "message": [f"{text}\nAre you sure you want to submit this order?"],
+                "message": [f"{t}\nAre you sure you want to submit this order?" for t in texts],
                 "isSuppressed": False,
-                "messageIds": [question.message_id],
+                "messageIds": message_ids,
             }
         ]
     )
@@ -143,7 +162,7 @@ def _ask(sandbox: Sandbox, pending: Pending) -> Answer:
 def _accept(sandbox: Sandbox, ticket: Ticket) -> Answer:
     # The market moved and others ordered while the question stood: look again.
     refused = _refused(sandbox, ticket)
-    return refused or _accepted(sandbox.exchange.accept(ticket, sandbox.now))
+    return refused or _accepted(sandbox.accept(ticket))
 
 
 def _accepted(order: Order) -> Answer:
@@ -200,12 +219,13 @@ def _change(current: Decimal, change: Decimal) -> dict[str, str]:
     }
 
 
-ACCOUNT_ORDERS = "/iserver/account/{account}/orders"
+ACCOUNT = "/iserver/account/{account}"
+ACCOUNT_ORDERS = f"{ACCOUNT}/orders"
 ENDPOINTS = (
-    Endpoint("POST", ACCOUNT_ORDERS, Needs.ACCOUNTS, submit),
-    Endpoint("POST", f"{ACCOUNT_ORDERS}/whatif", Needs.ACCOUNTS, preview),
-    Endpoint("DELETE", "/iserver/account/{account}/order/{order}", Needs.ACCOUNTS, cancel),
-    Endpoint("POST", "/iserver/reply/{reply}", Needs.ACCOUNTS, reply),
+    Endpoint("POST", ACCOUNT_ORDERS, Needs.ACCOUNTS, submit, noted=True),
+    Endpoint("POST", f"{ACCOUNT_ORDERS}/whatif", Needs.ACCOUNTS, preview, noted=True),
+    Endpoint("DELETE", f"{ACCOUNT}/order/{{order}}", Needs.ACCOUNTS, cancel, noted=True),
+    Endpoint("POST", "/iserver/reply/{reply}", Needs.ACCOUNTS, reply, noted=True),
     Endpoint("POST", "/iserver/questions/suppress", Needs.BROKERAGE, suppress),
     Endpoint("POST", "/iserver/questions/suppress/reset", Needs.BROKERAGE, reset_suppressed),
 )
