@@ -155,4 +155,4 @@ def test_a_cancel_whose_answer_is_lost_is_asked_once_and_said_to_be_unsure(stack
 @pytest.mark.parametrize("what", ["runs", "orders"])
 def test_what_is_not_there_cannot_be_cancelled(stack: Stack, what: str) -> None:
     told = sentence(openbell(what, "cancel", "nothing"), 2)
-    assert told.startswith(f"there is no {what.removesuffix('s')} 'nothing'; see `openbell {what}")
+    assert told.startswith(f"there is no {what.removesuffix('s')} 'nothing'; see `")

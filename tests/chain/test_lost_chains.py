@@ -85,9 +85,11 @@ def test_after_its_window_it_still_looks_after_the_order_that_it_sent(
 ) -> None:
     stack = start_stack(**WISHES | {"strategies": [ONE | {"order": {"good_for": "5s"}}]})
     stack.sandbox.analyst({"MSFT": BUY})
-    hold_up(stack, TRADES)
+    stack.sandbox.faults(quiet=True)
     run_id = stack.trigger(dry_run=False)
     stack.wait_for(lambda: [o.state for o in stack.orders(run_id)] == ["WORKING"], "it is sent")
+    stack.wait_step(run_id, 7, "waiting")
+    hold_up(stack, TRADES)
     lose_everything(stack, run_id, 7)
     stack.sandbox.faults(quiet=True)
     stack.services.runs.set_not_after(run_id, stack.market_now())
