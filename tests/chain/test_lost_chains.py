@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.support.stack import BUY, STRATEGY, Stack
 from worker.journal.runs import RunRow
 
 ONE: dict[str, Any] = STRATEGY | {"symbols": ["MSFT"]}
+# A kill that falls between two looks at an order is found a minute after the next was due.
+pytestmark = pytest.mark.timeout(240)
 WISHES: dict[str, Any] = {
     "strategies": [ONE],
     "queues": {"io,wait": ("threads", 4), "orders,upkeep,session": ("prefork", 2)},
@@ -34,7 +38,7 @@ def come_back(stack: Stack, run_id: str) -> RunRow:
     from tasks.recover_runs import recover_runs
 
     stack.start_workers()
-    stack.wait_for(lambda: recover_runs() == [run_id], "upkeep finds it")
+    stack.wait_for(lambda: recover_runs() == [run_id], "upkeep finds it", 120)
     row = stack.wait_closed(run_id)
     stack.wait_step(run_id, 9, "done")
     return row
