@@ -16,7 +16,7 @@ _queues = _settings.queues
 broker_url = _settings.redis_url.get_secret_value()
 result_backend = broker_url
 imports = ("tasks.chain", "tasks.start_run", "tasks.end_run", "tasks.recover_runs",
-           "tasks.reconcile_orders", "tasks.keep_session")  # fmt: skip
+           "tasks.reconcile_orders", "tasks.keep_session", "tasks.show_life")  # fmt: skip
 
 # JSON alone: a message can be read in Redis, and can run nothing when it is loaded.
 task_serializer = result_serializer = "json"
@@ -98,6 +98,7 @@ task_routes = {
     "tasks.recover_runs": {"queue": "upkeep"},
     "tasks.reconcile_orders": {"queue": "upkeep"},
     "tasks.keep_session": {"queue": "session"},
+    "tasks.show_life": {"queue": "upkeep"},  # Beat sends it to every queue, by the queue's name
 }
 
 beat_scheduler = "worker.beat:OpenbellScheduler"

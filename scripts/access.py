@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from worker.ibkr.client import GatewayReader
     from worker.journal.runs import RunRow
+    from worker.models.order import OrderRecord
     from worker.runtime import Services
 
 LAST = "last"
@@ -57,6 +58,20 @@ def find_run(s: "Services", wanted: str) -> "RunRow":
             f"several runs begin with {wanted!r}; write more of the id (`{openbell()} runs list`)"
         )
     raise ConfigurationError(f"there is no run {wanted!r}; see `{openbell()} runs list`")
+
+
+def find_order(s: "Services", wanted: str) -> "OrderRecord":
+    """An order by its client order id, or by a beginning of it that no other has."""
+    found = s.orders.starting_with(wanted) if wanted else []
+    exact = [order for order in found if order.intent.coid == wanted]
+    if len(found) == 1 or exact:
+        return (exact or list(found))[0]
+    if found:
+        raise ConfigurationError(
+            f"several orders begin with {wanted!r}; write more of the id "
+            "(`openbell orders list --json`)"
+        )
+    raise ConfigurationError(f"there is no order {wanted!r}; see `openbell orders list --json`")
 
 
 def impatient_redis(s: "Services", seconds: float = 2.0) -> "redis.Redis":

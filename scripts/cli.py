@@ -34,8 +34,12 @@ ENTRIES = {
         "scripts.sandbox.command:sandbox", "A gateway and an exchange to practise on.", WATCH
     ),
     "trigger": Entry("scripts.trigger:trigger", "Start a run of a strategy now.", WORK),
-    "runs": Entry("scripts.runs:app", "What ran: list, the whole story of one, its log.", WORK),
-    "orders": Entry("scripts.orders:app", "Orders as the journal knows them.", WORK),
+    "runs": Entry(
+        "scripts.runs:app", "What ran: list, the whole story of one, its log; cancel one.", WORK
+    ),
+    "orders": Entry(
+        "scripts.orders:app", "Orders as the journal knows them: list, cancel, resolve.", WORK
+    ),
     "positions": Entry(
         "scripts.positions:positions", "What each strategy owns, beside the account.", WORK
     ),

@@ -29,13 +29,16 @@ def parts(s: "Services") -> Iterator[Finding]:
     yield configuration(s)
     yield from strategies(s)
     yield calendar(s)
-    yield journal(s)
+    kept = journal(s)
+    yield kept
     yield store(s)
     answers = redis_server(s)
     yield answers
     if answers.verdict != "problem":
         yield from workers()
         yield beat()
+        if kept.verdict != "problem":
+            yield from deaf_queues(s)
     yield from flower(s)
     yield mlflow(s)
     yield model(s)
@@ -186,6 +189,19 @@ def beat() -> Finding:
             f"{openbell()} up, or celery -A worker beat",
         )
     return ok("beat", ", ".join(found))
+
+
+def deaf_queues(s: "Services") -> Iterator[Finding]:
+    """What Beat found out: a worker may be there, and take nothing."""
+    from scripts.consumers import every_queue
+
+    for queue in sorted(every_queue()):
+        if s.beacons.is_lit(f"told:queue:{queue}"):
+            yield problem(
+                "workers",
+                f"nothing is taken from {queue}, whoever is there",
+                f"restart the worker of {queue}",
+            )
 
 
 def flower(s: "Services") -> Iterator[Finding]:

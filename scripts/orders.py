@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from worker.models.order import OrderRecord
     from worker.runtime import Services
 
-app = group("Orders as the journal knows them.")
+app = group("Orders as the journal knows them: list them, cancel one, settle an unknown one.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[
+    str, typer.Argument(metavar="COID", help="Its client order id, or a beginning of it.")
+]
 
 
 @app.command("list")
@@ -29,7 +33,7 @@ def list_orders(
         bool, typer.Option("--open", help="Only those that may still change.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List orders, the newest first.
 
@@ -47,6 +51,73 @@ def list_orders(
         out.print("there is no such order" if run_id or only_open else "there is no order yet")
     else:
         _table(s, found).print_on(out)
+
+
+@app.command()
+def cancel(order_id: Which, as_json: Json = False) -> None:
+    """Ask the broker to cancel one order; one that was not sent yet never is.
+
+    \b
+    openbell orders cancel ob-3fa2b1c4
+
+    It is asked once. What comes of it shows in the lists within a minute: an order may fill
+    before it is cancelled.
+    """
+    from scripts.access import find_order, open_services
+    from scripts.cancelling import cancel_order
+
+    s = open_services()
+    done = cancel_order(s, find_order(s, order_id))
+    if as_json:
+        print_json(done)
+    else:
+        out.print(done.sentence, markup=False, soft_wrap=True)
+
+
+@app.command()
+def resolve(
+    order_id: Which,
+    found: Annotated[
+        str, typer.Option("--as", metavar="filled|cancelled|not-sent", help="What became of it.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How it was found out.")],
+    quantity: Annotated[
+        int | None, typer.Option(min=1, help="Shares that filled, if it is filled.")
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option(metavar="USD", help="Their average price, if it is filled.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Settle an order whose fate is UNKNOWN, by what you found at the broker. Its symbol is then
+    traded again.
+
+    \b
+    openbell orders resolve ob-3fa2b1c4 --as not-sent --by Ada --reason "not in TWS' audit trail"
+    openbell orders resolve ob-3fa2b1c4 --as filled --quantity 10 --price 130.01 \\
+        --by Ada --reason "trade confirmation 0000e0d5"
+
+    What fills fewer shares than were ordered ends as CANCELLED with those; what was not sent ends
+    as DENIED. For a day the broker is watched: whatever it shows otherwise takes your word back,
+    and the order is UNKNOWN again.
+    """
+    from scripts.access import find_order, open_services
+    from scripts.resolving import read_statement, resolve_order
+
+    statement = read_statement(found, by, reason, quantity, price)
+    s = open_services()
+    settled = resolve_order(s, find_order(s, order_id), statement)
+    if as_json:
+        print_json(_listed(settled))
+        return
+    intent = settled.intent
+    filled = f"{shares(settled.filled_quantity)} of {intent.quantity} filled"
+    out.print(
+        f"{intent.side} {intent.symbol}, {intent.coid}, is {settled.state}, {filled}; "
+        f"{intent.symbol} is not blocked by it any more",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _found(

@@ -1,4 +1,4 @@
-"""`openbell runs`: what ran, the whole story of one run, and its log lines."""
+"""`openbell runs`: what ran, the whole story of one run, its log lines; and stopping one."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from scripts.command import group, note, print_json, run
-from scripts.console import openbell, out
+from scripts.command import FAILED, group, note, print_json, run
+from scripts.console import complain, openbell, out
 from scripts.show.moments import moments_of, zone_of
 from scripts.show.stacked import Stacked
 from scripts.show.words import between, flat, styled, took
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from worker.journal.runs import RunRow
     from worker.runtime import Services
 
-app = group("What ran: a list, the whole story of one run, its log lines.")
+app = group("What ran: a list, the whole story of one run, its log lines; cancel one.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(metavar="RUN", help="Its id, a beginning of it, or `last`.")]
 
@@ -67,6 +67,40 @@ def show(run_id: Which, as_json: Json = False) -> None:
         print_json(story)
     else:
         print_story(s, moments_of(s, row), story)
+
+
+@app.command()
+def cancel(
+    run_id: Which,
+    with_orders: Annotated[
+        bool, typer.Option("--orders", help="Also ask the broker to cancel its open orders.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a run at its next step; one that waits ends now. Orders that were sent stay, unless
+    --orders is given.
+
+    \b
+    openbell runs cancel last
+    openbell runs cancel 20130227-143000-1-3fa2b1c4 --orders
+
+    Exit code 0: it is cancelled, or was before. 1: it was over already, or the broker could not
+    be asked for one of its orders.
+    """
+    from scripts.access import find_run, open_services
+    from scripts.cancelling import cancel_run
+
+    s = open_services()
+    done = cancel_run(s, find_run(s, run_id), with_orders=with_orders)
+    if as_json:
+        print_json(done)
+    else:
+        for sentence in (done.sentence, *(order.sentence for order in done.orders)):
+            out.print(sentence, markup=False, soft_wrap=True)
+    for sentence in done.refused:
+        complain(sentence)
+    if done.refused:
+        raise SystemExit(FAILED)
 
 
 @app.command()

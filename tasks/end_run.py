@@ -25,6 +25,8 @@ def end_run(self: Task, run_id: str) -> str:
         publish(s.steps.last_run(run_id), first=FIRST_OF_THE_LAST)
         log.info("run_ending", run_id=run_id, failed_step=row.failed_step)
         return "ending"
+    if s.runs.get(run_id).is_over:
+        return "nothing to end"
     if any(step.state == "running" for step in s.steps.of(run_id) if step.number <= 7):
         raise self.retry(countdown=(s.steps.lease + timedelta(seconds=1)).total_seconds())
     return "nothing to end"

@@ -22,7 +22,8 @@ def reconcile_orders() -> dict[str, int]:
         )
     else:
         s.forget("orders-elsewhere")
-    if s.settings.mode == "dry" and not s.orders.open_orders():
+    watched = s.orders.open_orders() or s.orders.resolved_lately()
+    if s.settings.mode == "dry" and not watched:
         return {}
     with s.turn("reconcile_orders") as mine:
         return s.reconcile() if mine else {}

@@ -6,7 +6,14 @@ from celery import shared_task
 from tasks.chain import publish, task_ids
 from tasks.end_run import end_run
 from worker.errors import TemporaryError
-from worker.recovery import FIRST_OF_THE_LAST, next_step
+from worker.journal.runs import RunRow
+from worker.recovery import (
+    FIRST_OF_THE_LAST,
+    first_left,
+    is_too_late,
+    next_step,
+    nobody_works,
+)  # fmt: skip
 from worker.runtime import Services, services
 
 log = structlog.get_logger(__name__)
@@ -23,22 +30,62 @@ def recover_runs() -> list[str]:
         return _recover(s) if mine else []
 
 
+def end_cancelled(s: Services, run_id: str) -> bool:
+    """Publish the last two steps of a cancelled run that waits for something, now. False: its
+    chain is at work and ends it by itself. Raises TemporaryError where Redis does not take them;
+    recover_runs then does it."""
+    row = s.runs.get(run_id)
+    steps = s.steps.of(run_id)
+    if row.is_over or not nobody_works(row, steps, s.clock.wall_now(), s.steps.lease):
+        return False
+    _publish_rest(s, row, first_left(row, steps))
+    return True
+
+
 def _recover(s: Services) -> list[str]:
     recovered = []
     for row in s.runs.unfinished():
-        first = next_step(row, s.steps.of(row.run_id), s.clock.wall_now(), s.clock.market_now(),
-                          s.steps.lease)  # fmt: skip
+        first = next_step(row, s.steps.of(row.run_id), s.clock.wall_now(), s.steps.lease)
         if first is None:
             continue
-        if first >= FIRST_OF_THE_LAST:
-            s.runs.mark_ending(row.run_id)
         try:
-            on_error = end_run.si(row.run_id) if first < FIRST_OF_THE_LAST else None
-            publish(s.steps.last_run(row.run_id), first=first, on_error=on_error)
+            _publish_rest(s, row, _where_it_goes_on(s, row, first))
         except TemporaryError as error:
             log.warning("recovery_not_published", run_id=row.run_id, reason=error.sentence)
             continue
-        s.runs.mark_published(row.run_id, task_ids(row.run_id))
-        log.warning("run_recovered", run_id=row.run_id, first=first, times=row.published)
         recovered.append(row.run_id)
     return recovered
+
+
+def _where_it_goes_on(s: Services, row: RunRow, first: int) -> int:
+    """The same step, or the first of the last two where the run's window ended meanwhile.
+
+    A run that has orders goes back to its step 7 all the same: that sends nothing after the
+    window, follows what is open and reports what became of it.
+    """
+    if is_too_late(row, first, s.clock.market_now()) and not _has_an_end(s, row):
+        _expire(s, row)
+        return FIRST_OF_THE_LAST
+    return first
+
+
+def _has_an_end(s: Services, row: RunRow) -> bool:
+    """Has it orders to report, or did one of its steps end it before?"""
+    return bool(s.orders.of_run(row.run_id)) or s.steps.last_run(row.run_id).ending is not None
+
+
+def _expire(s: Services, row: RunRow) -> None:
+    ended = s.local(row.not_after) if row.not_after else "before"
+    why = f"nobody worked on it until its window ended at {ended}"
+    if s.runs.expire(row.run_id, why):
+        title = f"Run {row.run_id} of {row.strategy_name} expired"
+        s.alerts.send("warning", title, f"Its workers, or its messages, were lost: {why}.")
+
+
+def _publish_rest(s: Services, row: RunRow, first: int) -> None:
+    if first >= FIRST_OF_THE_LAST:
+        s.runs.mark_ending(row.run_id)
+    on_error = end_run.si(row.run_id) if first < FIRST_OF_THE_LAST else None
+    publish(s.steps.last_run(row.run_id), first=first, on_error=on_error)
+    s.runs.mark_published(row.run_id, task_ids(row.run_id))
+    log.warning("run_recovered", run_id=row.run_id, first=first, times=row.published)

@@ -277,6 +277,14 @@ class Services:
             self.reconcile()
         return self.accounting.is_current()
 
+    def cancel_order(self, order: OrderRecord, why: str) -> None:
+        """Ask the broker once to cancel it, as `Following.ask_to_cancel` does and raises."""
+        self._following.ask_to_cancel(order, why)
+
+    def may_ask_to_cancel(self, order: OrderRecord) -> bool:
+        """False for a moment after somebody asked."""
+        return self._following.may_ask(order)
+
     # Small things
 
     def retry(self, name: str, policy: RetryPolicy) -> Retry:
@@ -357,7 +365,8 @@ class Services:
             f"What became of an order in {intent.symbol} is not known",
             f"{intent.side} {intent.quantity} {intent.symbol} at {intent.limit_price}, client "
             f"order id {intent.coid}: {why}. Nothing is sent for {intent.symbol} until it is "
-            "settled. Look for the id among the broker's orders and trades.",
+            "settled. Look for the id among the broker's orders and trades; what you find settles "
+            f"it: `openbell orders resolve {intent.coid} --help`.",
         )
 
 

@@ -141,6 +141,7 @@ class QueueSettings(Value):
     attempts: Annotated[Whole, Field(ge=1, le=20)] = 5
     retry_after: Duration = timedelta(seconds=5)
     result_expires: Duration = timedelta(days=7)
+    show_life_every: Duration = timedelta(seconds=60)
 
     @model_validator(mode="after")
     def _hop_fits(self) -> "QueueSettings":

@@ -310,11 +310,12 @@ def test_a_real_beat_outlives_redis_and_sends_what_fell_due_meanwhile(
     stack = start_stack(workers=False, strategies=())
     broken = stack.write_strategy(STRATEGY | {"id": 8, "symbols": []})
     beat, log = real_beat(stack), stack.log("beat")
-    stack.wait_for(lambda: bool(queued(stack, "session")), "upkeep is sent", story=log.read_text)
+    stack.wait_for(lambda: len(queued(stack, "wait")) > 0, "upkeep is sent", story=log.read_text)
     upkeep = {task: expires for task, _, expires in queued(stack)}
-    assert set(upkeep) == {"tasks.recover_runs", "tasks.reconcile_orders"}
+    assert set(upkeep) == {"tasks.recover_runs", "tasks.reconcile_orders", "tasks.show_life"}
     assert all(upkeep.values())
-    assert [task for task, _, _ in queued(stack, "session")] == ["tasks.keep_session"]
+    session = [(task, args) for task, args, _ in queued(stack, "session")]
+    assert session == [("tasks.keep_session", []), ("tasks.show_life", ["session"])]
 
     stack.valkey.kill()
     minutely = {"timezone": "America/New_York", "entries": [{"cron": "* * * * *", "name": "m"}]}
@@ -345,11 +346,11 @@ def test_a_real_beat_outlives_redis_and_sends_what_fell_due_meanwhile(
 def test_every_task_that_beat_names_is_registered() -> None:
     program = (
         "from worker.celery import app\n"
-        "from worker.beat import START_RUN\n"
+        "from worker.beat import SHOW_LIFE, START_RUN\n"
         "from worker.runtime import settings\n"
         "app.loader.import_default_modules()\n"
-        "names = {START_RUN, *(entry.task for entry in settings().upkeep)}\n"
-        "assert len(names) == 4, names\n"
+        "names = {START_RUN, SHOW_LIFE, *(entry.task for entry in settings().upkeep)}\n"
+        "assert len(names) == 5, names\n"
         "assert names <= set(app.tasks), names - set(app.tasks)\n"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ import psutil
 import pytest
 import redis
 import yaml
+from sqlalchemy import update
 
 from tests.support.sandbox import IN_SESSION, RunningSandbox
 from tests.support.valkey import ValkeyServer
 from worker.clock import SystemClock, monotonic
 from worker.journal.runs import RunRow
 from worker.journal.steps import StepRow
+from worker.journal.tables import runs
 from worker.models.order import OrderRecord
 from worker.runtime import Services, reset_services, services
 from worker.settings import PROJECT_ROOT
@@ -126,21 +128,21 @@ class Stack:
             command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-Q", queue]
             command += ["-P", pool, "-c", str(size), "-n", f"{name}-{self.home.name}@test"]
             command += ["--without-mingle", "--without-gossip"]
-            guarded = [
-                sys.executable,
-                "-m",
-                "scripts.parts.guardian",
-                "--grace",
-                "2",
-                "--",
-                *command,
-            ]
-            with self.log(name).open("ab") as log:
-                self._workers[queue] = subprocess.Popen(
-                    guarded, cwd=PROJECT_ROOT, env=self._outer() | self.environment,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
+            self._workers[queue] = self._start(name, command)
         self.wait_for(lambda: self._consuming(wanted), "the workers consume")
+
+    def start_beat(self) -> None:
+        """It ends with the workers."""
+        command = [sys.executable, "-m", "celery", "-A", "worker", "beat", "--pidfile="]
+        self._workers["beat"] = self._start("beat", command)
+
+    def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        guarded = [sys.executable, "-m", "scripts.parts.guardian", "--grace", "2", "--", *command]
+        with self.log(name).open("ab") as log:
+            return subprocess.Popen(
+                guarded, cwd=PROJECT_ROOT, env=self._outer() | self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
 
     def log(self, name: str) -> Path:
         return self.home / f"worker-{name}.log"
@@ -153,10 +155,13 @@ class Stack:
                 guardian.send_signal(signal.SIGUSR1)
                 guardian.wait(20)
 
+    def processes(self, queue: str) -> list[psutil.Process]:
+        """The worker and its children."""
+        return psutil.Process(self._workers[queue].pid).children(recursive=True)
+
     def pool_child(self, queue: str) -> psutil.Process:
         """The process that executes the tasks of a worker with one prefork child."""
-        guardian = psutil.Process(self._workers[queue].pid)
-        celery = [p for p in guardian.children(recursive=True) if "celery" in " ".join(p.cmdline())]
+        celery = [p for p in self.processes(queue) if "celery" in " ".join(p.cmdline())]
         return max(celery, key=lambda process: (len(process.parents()), process.create_time()))
 
     def _consuming(self, queues: Sequence[str]) -> bool:
@@ -227,6 +232,13 @@ class Stack:
         row = self.step(run_id, number)
         assert row is not None
         return row
+
+    def published_long_ago(self, run_id: str) -> None:
+        """Upkeep leaves what was published in peace for a minute: here it has passed."""
+        before = self.services.clock.wall_now() - timedelta(minutes=2)
+        with self.services.journal.write() as connection:
+            changed = update(runs).where(runs.c.run_id == run_id).values(published_at=before)
+            connection.execute(changed)
 
     def orders(self, run_id: str) -> Sequence[OrderRecord]:
         return self.services.orders.of_run(run_id)

@@ -243,7 +243,7 @@ def test_a_cancel_that_raced_some_shares_keeps_them(scene: Scene, clock: ManualC
     assert scene.settle(order) == 1
     found = scene.now(order)
     assert (found.state, found.filled_quantity, found.reasons) == (
-        "CANCELLED", 4, ("not filled in time",),
+        "CANCELLED", 4, ("not filled within 300 s",),
     )  # fmt: skip
 
 

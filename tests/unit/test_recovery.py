@@ -8,7 +8,7 @@ import pytest
 from tests.support.values import OPEN, run
 from worker.journal.runs import RunRow
 from worker.journal.steps import StepRow
-from worker.recovery import next_step
+from worker.recovery import is_too_late, next_step
 
 LEASE = timedelta(seconds=30)
 
@@ -65,6 +65,40 @@ CASES = [
     ),
     ("a person's, never in Redis", run_row(status="created", queued_at=None), [], LATER, None),
     ("Beat's", run_row(status="created", queued_at=None, slot="cron:0:x"), [], LATER, 1),
+    (
+        "cancelled, and it sleeps on", run_row(cancelled=True),
+        [step_row(3, "waiting", wake_at=LATER + timedelta(days=2))], LATER, 8,
+    ),
+    (
+        "cancelled, and it would try again", run_row(cancelled=True),
+        [step_row(4, "released", wake_at=LATER + timedelta(seconds=5))], LATER, 8,
+    ),
+    (
+        "cancelled, and published again just now", run_row(cancelled=True, published_at=LATER),
+        [step_row(3, "waiting", wake_at=LATER + timedelta(days=2))], LATER, None,
+    ),
+    (
+        "cancelled, published often, and nothing happened since", run_row(
+            cancelled=True, published=5),
+        [step_row(3, "waiting", wake_at=LATER + timedelta(days=2))],
+        OPEN + timedelta(minutes=14), None,
+    ),
+    (
+        "cancelled, and a step is at work", run_row(cancelled=True),
+        [step_row(5, "running", lease_until=LATER)], LATER, None,
+    ),
+    (
+        "cancelled, and its worker is lost", run_row(cancelled=True),
+        [step_row(5, "running", lease_until=OPEN)], LATER, 8,
+    ),
+    (
+        "cancelled, and its next step is due", run_row(cancelled=True),
+        [step_row(4, "done", finished_at=LATER)], LATER, None,
+    ),
+    (
+        "cancelled, and its record is tried again", run_row(cancelled=True),
+        [step_row(8, "released", wake_at=LATER)], LATER, None,
+    ),
 ]  # fmt: skip
 
 
@@ -74,4 +108,14 @@ CASES = [
 def test_next_step_of_a_run_in_every_state(
     row: RunRow, steps: list[StepRow], now: Any, expected: int | None
 ) -> None:
-    assert next_step(row, steps, now, now, LEASE) == expected
+    assert next_step(row, steps, now, LEASE) == expected
+
+
+@pytest.mark.parametrize(
+    ("not_after", "first", "expected"),
+    [(None, 3, False), (LATER, 7, False), (OPEN, 7, True), (OPEN, 1, True), (OPEN, 8, False)],
+)
+def test_a_run_is_too_late_when_it_would_trade_after_its_window(
+    not_after: Any, first: int, expected: bool
+) -> None:
+    assert is_too_late(run_row(not_after=not_after), first, LATER) is expected

@@ -35,7 +35,8 @@ class Reconciling:
         for order in left:
             if order.state == "INTENDED":
                 self._orders.deny(order.intent.coid, "its run ended before it was sent")
-        moved = self._following.look(left) if left else 0
+        by_hand = self._orders.resolved_lately()
+        moved = self._following.look(left, by_hand) if left or by_hand else 0
         look = self._accounting.look()
         unexplained = sum(each.confirmed for each in look.shares)
         return {"open": len(left), "moved": moved, "unexplained": unexplained}

@@ -1,5 +1,6 @@
 """What was last seen alive, or was told to a person and need not be told again."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -37,6 +38,12 @@ class BeaconBook:
         query = select(beacons.c.name).where(beacons.c.name == name)
         with self._journal.read() as connection:
             return connection.execute(query).scalar_one_or_none() is not None
+
+    def lit_at(self, name: str) -> datetime | None:
+        """When it was lit, or last renewed."""
+        query = select(beacons.c.at).where(beacons.c.name == name)
+        with self._journal.read() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def data(self, name: str) -> Any:
         query = select(beacons.c.data).where(beacons.c.name == name)

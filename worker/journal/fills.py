@@ -4,22 +4,31 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
 
+from worker.clock import Clock
 from worker.journal.events import change_order
-from worker.journal.ownership import SIGN, ZERO
+from worker.journal.ownership import SIGN
+from worker.journal.resolving import filled_by, is_resolved, take_back
 from worker.journal.tables import fills, foreign_fills, foreign_positions, orders
 from worker.models.order import Fill
 
 
-def keep_fill(connection: Connection, account_id: str, fill: Fill, now: datetime) -> bool:
-    """Count an execution of one of the journal's orders; False where it is none, or known."""
+def keep_fill(connection: Connection, account_id: str, fill: Fill, clock: Clock) -> bool:
+    """Count an execution of one of the journal's orders; False where it is none, or known.
+
+    It takes a person's word of the order back: the broker's own is the better one.
+    """
     row = owner_of(connection, account_id, fill)
     known = connection.execute(
         select(fills.c.execution_id).where(fills.c.execution_id == fill.execution_id)
     ).scalar_one_or_none()
     if row is None or known is not None:
         return False
-    _reclaim(connection, account_id, fill, now)
-    _keep(connection, row, fill, now)
+    if is_resolved(row):
+        why = f"the broker shows an execution of it ({fill.execution_id})"
+        take_back(connection, row, why, clock)
+        row = owner_of(connection, account_id, fill) or row
+    _reclaim(connection, account_id, fill, clock.wall_now())
+    _keep(connection, row, fill, clock.wall_now())
     return True
 
 
@@ -75,13 +84,8 @@ def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) ->
         "recorded_at": now,
     }
     connection.execute(insert(fills).values(**kept))
-    of_order = select(fills.c.quantity, fills.c.price).where(fills.c.coid == row["coid"])
-    all_kept = connection.execute(of_order).all()
-    filled = sum((quantity for quantity, _ in all_kept), ZERO)
-    worth = sum((quantity * price for quantity, price in all_kept), ZERO)
     changes = {
-        "filled_quantity": filled,
-        "average_price": worth / filled if filled else None,
+        **filled_by(connection, row["coid"]),
         # The answer that told it may have been lost.
         "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
     }

@@ -31,6 +31,10 @@ class OrderViews:
         found = self._records(orders.c.coid == coid)
         return found[0] if found else None
 
+    def starting_with(self, prefix: str) -> Sequence[OrderRecord]:
+        """Orders, of any account, whose client order id begins like this."""
+        return self._records(orders.c.coid.startswith(prefix, autoescape=True))
+
     def of_run(self, run_id: str) -> Sequence[OrderRecord]:
         return self._records(orders.c.run_id == run_id)
 

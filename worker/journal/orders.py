@@ -19,13 +19,22 @@ from worker.journal.engine import Journal
 from worker.journal.events import change_order, insert_order
 from worker.journal.fills import keep_fill
 from worker.journal.locks import is_held
-from worker.journal.order_views import OrderViews
+from worker.journal.order_views import OrderViews, record_of
 from worker.journal.ownership import ZERO, lock_shares, owned_in, selling_in
+from worker.journal.resolving import (
+    Statement,
+    book_statement,
+    is_resolved,
+    resolved_since,
+    take_back,
+)  # fmt: skip
 from worker.journal.states import state_in
 from worker.journal.tables import decisions, orders, runs, steps
 from worker.models.decision import OrderLine
 from worker.models.order import Begin, Fill, OrderIntent, OrderRecord, OrderState
 
+# The broker's trades of a day are all there by the next.
+DOUBTED_FOR = timedelta(days=1)
 log = structlog.get_logger(__name__)
 
 
@@ -128,12 +137,12 @@ class OrderBook(OrderViews):
         """End an order that was never sent; False where it is no longer INTENDED."""
         return self.settle(coid, "INTENDED", "DENIED", why, reasons=[why])
 
-    def request_cancel(self, coid: str, cause: str) -> None:
+    def request_cancel(self, coid: str, why: str) -> None:
         """Remember that a cancel was asked for, so that it is not asked for again at once."""
         with self._journal.write() as connection:
             row = _locked(connection, coid)
-            changes = {"cancel_requested_at": self._clock.wall_now()}
-            self._change(connection, row, row["state"], cause, changes)
+            changes = {"cancel_requested_at": self._clock.wall_now(), "reasons": [why]}
+            self._change(connection, row, row["state"], f"cancel asked for: {why}", changes)
 
     def note_absent(self, coid: str, since: datetime | None) -> None:
         """Remember when the broker was first seen to show nothing of it, or that it does again."""
@@ -154,9 +163,30 @@ class OrderBook(OrderViews):
         new = []
         for fill in found:
             with self._journal.write() as connection:
-                if keep_fill(connection, self.account_id, fill, self._clock.wall_now()):
+                if keep_fill(connection, self.account_id, fill, self._clock):
                     new.append(fill)
         return new
+
+    def resolve(self, coid: str, statement: Statement) -> OrderRecord:
+        """Settle an UNKNOWN order by a named person's word. Raises Refused where it is not."""
+        with self._journal.write() as connection:
+            book_statement(connection, _locked(connection, coid), statement, self._clock)
+        log.warning("order_resolved", coid=coid, found=statement.found, by=statement.by)
+        return self.get(coid)
+
+    def reopen(self, coid: str, why: str) -> None:
+        """The broker contradicts what a person said of the order: its fate is UNKNOWN again."""
+        with self._journal.write() as connection:
+            row = _locked(connection, coid)
+            if is_resolved(row):
+                take_back(connection, row, why, self._clock)
+        log.error("order_in_doubt", coid=coid, why=why)
+
+    def resolved_lately(self) -> Sequence[OrderRecord]:
+        """Orders that a person settled, while the broker may still show more of them."""
+        since = self._clock.wall_now() - DOUBTED_FOR
+        with self._journal.read() as connection:
+            return [record_of(r) for r in resolved_since(connection, self.account_id, since)]
 
     def _converses(self, connection: Connection, lock: Held, until: datetime) -> bool:
         is_this_accounts = lock.name == conversation_of(self.account_id)

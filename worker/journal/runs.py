@@ -17,6 +17,8 @@ from worker.version import code_version
 
 RunStatus = Literal["created", "queued", "ending", "closed", "missed"]
 TRADING_STEPS = 7
+OVER: tuple[RunStatus, ...] = ("closed", "missed")
+CANCELLED = "a person cancelled the run"
 
 
 class RunRow(Value):
@@ -42,6 +44,10 @@ class RunRow(Value):
     published: int
     published_at: Utc | None
     version: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
 
     @property
     def run(self) -> Run:
@@ -122,9 +128,9 @@ class RunBook:
         """
         with self._journal.write() as connection:
             row = _locked(connection, run_id)
-            if row["status"] in ("closed", "missed"):
+            if row["status"] in OVER:
                 return None
-            failed = _failure(connection, run_id, self._clock.wall_now())
+            failed = _failure(connection, row, self._clock.wall_now())
             if row["status"] != "ending":
                 if failed is None:
                     return None
@@ -135,14 +141,26 @@ class RunBook:
                 )
         return self.get(run_id)
 
+    def expire(self, run_id: str, reason: str) -> bool:
+        """Nobody works on the run, and its window is over: no step from 1 to 7 acts any more, and
+        8 and 9 end it as `expired`. True for the one call that did it."""
+        goes_on = and_(runs.c.status.in_(("created", "queued")), runs.c.cancelled.is_(False))
+        with self._journal.write() as connection:
+            changed = connection.execute(
+                update(runs)
+                .where(runs.c.run_id == run_id, goes_on)
+                .values(status="ending", outcome="expired", reason=reason)
+            )
+            return changed.rowcount == 1
+
     def close(self, run_id: str, outcome: str, reason: str | None) -> bool:
         """Close the run; True for the one call that did it."""
         with self._journal.write() as connection:
             row = _locked(connection, run_id)
-            if row["status"] in ("closed", "missed"):
+            if row["status"] in OVER:
                 return False
             if row["status"] == "ending":
-                outcome, reason = "failed", row["reason"]
+                outcome, reason = row["outcome"], row["reason"]
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)
@@ -156,14 +174,25 @@ class RunBook:
             return True
 
     def cancel(self, run_id: str) -> bool:
-        """Set the flag that the steps read; False where the run is over."""
+        """Set the flag that the steps read; False where the run is over.
+
+        A run that was never published is closed at once: no chain is known that would carry it,
+        and one that comes all the same hands on.
+        """
         with self._journal.write() as connection:
-            changed = connection.execute(
-                update(runs)
-                .where(runs.c.run_id == run_id, runs.c.status.not_in(("closed", "missed")))
-                .values(cancelled=True)
-            )
-            return changed.rowcount == 1
+            row = _locked(connection, run_id)
+            if row["status"] in OVER:
+                return False
+            changes: dict[str, Any] = {"cancelled": True}
+            if row["status"] == "created" and not _has_begun(connection, run_id):
+                changes |= {
+                    "status": "closed",
+                    "outcome": "cancelled",
+                    "reason": CANCELLED,
+                    "closed_at": self._clock.wall_now(),
+                }
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**changes))
+            return True
 
     def get(self, run_id: str) -> RunRow:
         row = self.find(run_id)
@@ -216,14 +245,21 @@ def _locked(connection: Connection, run_id: str) -> RowMapping:
     return row
 
 
-def _failure(connection: Connection, run_id: str, now: datetime) -> dict[str, Any] | None:
-    """The failed step and its error; or the begun step whose lease died, if there is one."""
-    mine = and_(steps.c.run_id == run_id, steps.c.number <= TRADING_STEPS)
+def _has_begun(connection: Connection, run_id: str) -> bool:
+    query = select(steps.c.number).where(steps.c.run_id == run_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _failure(connection: Connection, run_row: RowMapping, now: datetime) -> dict[str, Any] | None:
+    """The failed step and its error; or the begun step whose lease died, if there is one. Of a
+    cancelled run a lost worker is no failure: nothing more was to be done."""
+    mine = and_(steps.c.run_id == run_row["run_id"], steps.c.number <= TRADING_STEPS)
     query = select(steps).where(mine).order_by(steps.c.number.desc())
     for row in connection.execute(query).mappings():
         if row["state"] == "failed":
             return {"failed_step": row["step"], "reason": row["error"]}
-        if row["state"] == "running" and row["lease_until"] <= now:
+        dead = row["state"] == "running" and row["lease_until"] <= now
+        if dead and not run_row["cancelled"]:
             why = "its worker was lost or it ran into its time limit"
             return {"failed_step": row["step"], "reason": f"{row['step']}: {why}"}
     return None

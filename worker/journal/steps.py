@@ -1,16 +1,16 @@
 """The book of steps: which run's step is whose, under a lease with a fencing token."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.clock import Clock
 from worker.errors import StepError
 from worker.journal.engine import Journal
-from worker.journal.runs import TRADING_STEPS
+from worker.journal.runs import CANCELLED, OVER, TRADING_STEPS
 from worker.journal.tables import runs, steps
 from worker.models.base import Utc, Value
 from worker.models.run import Run
@@ -188,6 +188,12 @@ class StepBook:
         with self._journal.read() as connection:
             return [StepRow(**row) for row in connection.execute(query).mappings()]
 
+    def at_work(self) -> Collection[str]:
+        """The names of the steps that somebody is executing, with a lease that lives."""
+        alive = and_(steps.c.state == "running", steps.c.lease_until > self._clock.wall_now())
+        with self._journal.read() as connection:
+            return connection.execute(select(steps.c.step).where(alive).distinct()).scalars().all()
+
     def last_run(self, run_id: str) -> Run:
         """The Run as the last finished step left it."""
         with self._journal.read() as connection:
@@ -211,8 +217,8 @@ class StepBook:
 
 def _is_over(run_row: RowMapping, number: int) -> bool:
     if number > TRADING_STEPS:
-        return bool(run_row["status"] in ("closed", "missed"))
-    return bool(run_row["cancelled"] or run_row["status"] in ("closed", "ending", "missed"))
+        return bool(run_row["status"] in OVER)
+    return bool(run_row["cancelled"] or run_row["status"] in ("ending", *OVER))
 
 
 def _held(connection: Connection, run_id: str, number: int, token: int) -> RowMapping | None:
@@ -244,16 +250,21 @@ def _step_before_is_done(connection: Connection, run_row: RowMapping, number: in
 def _last_run(connection: Connection, run_row: RowMapping, number: int) -> Run:
     """The stored Run of the nearest finished step before `number`, with the run's own fate."""
     query = (
-        select(steps.c.output)
+        select(steps.c.number, steps.c.output)
         .where(steps.c.run_id == run_row["run_id"], steps.c.number < number)
         .where(steps.c.state == "done")
         .order_by(steps.c.number.desc())
         .limit(1)
     )
-    output = connection.execute(query).scalar_one_or_none()
-    run = Run.from_json(output or run_row["initial"])
-    if run_row["status"] == "ending":
+    done = connection.execute(query).one_or_none()
+    run = Run.from_json(done.output if done else run_row["initial"])
+    if run_row["status"] == "ending" and run_row["outcome"] == "failed":
         return run.evolve(failure=run_row["reason"])
-    if run_row["cancelled"] and run.ending is None:
-        return run.ended("cancelled", "a person cancelled the run")
+    if run.ending is not None:
+        return run
+    if run_row["status"] == "ending":
+        return run.ended(run_row["outcome"], run_row["reason"])
+    # A cancel that came after the orders' step stopped nothing.
+    if run_row["cancelled"] and (done is None or done.number < TRADING_STEPS):
+        return run.ended("cancelled", CANCELLED)
     return run

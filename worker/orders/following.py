@@ -12,7 +12,7 @@ from worker.fencing import Held
 from worker.models.order import LiveOrders, OrderRecord
 from worker.orders.conversation import LEASE, Busy, Conversation
 from worker.orders.ports import Alarm, Book, Reads, Shares, Trader
-from worker.orders.settling import EXPIRED, find, may_be_over, verdict
+from worker.orders.settling import EXPIRED, contradicts, find, may_be_over, verdict
 
 ASK_TO_CANCEL_AGAIN = timedelta(seconds=30)
 # Longer than a read of the lists is shared: the second look is at another one.
@@ -34,28 +34,33 @@ class Following:
         self._book, self._reads, self._trader, self._shares = book, reads, trader, shares
         self._conversation, self._clock, self._alarm = conversation, clock, alarm
 
-    def look(self, orders: Sequence[OrderRecord]) -> int:
+    def look(self, orders: Sequence[OrderRecord], by_hand: Sequence[OrderRecord] = ()) -> int:
         """Settle what the broker's lists prove, and ask to cancel what is overdue, whether or not
         they can be read; how many moved."""
         try:
-            return self.settle(orders)
+            return self.settle(orders, by_hand)
         finally:
             self.cancel_overdue([self._book.get(order.intent.coid) for order in orders])
 
-    def settle(self, orders: Sequence[OrderRecord]) -> int:
-        """Read the broker's orders and trades once, and move what they prove; how many moved."""
+    def settle(self, orders: Sequence[OrderRecord], by_hand: Sequence[OrderRecord] = ()) -> int:
+        """Read the broker's orders and trades once, and move what they prove; how many moved.
+
+        `by_hand`: orders that are over by a person's word; what contradicts it opens them again.
+        """
         for order in orders:
             self._give_up_lost(order)
             if order.state == "UNKNOWN":
                 # Whoever made it so may have died before a person was told.
                 self._alarm(order, "; ".join(order.reasons) or "its fate is not known")
         sent = [order for order in orders if order.state not in ("INTENDED", "DENIED")]
-        if not sent:
+        if not sent and not by_hand:
             return 0
         listed, trades = self._reads.live_orders(), self._reads.fills()
         if not trades.complete:
             log.warning("trades_incomplete", why="a trade that may be ours cannot be read")
         self._book.add_fills(trades.fills)
+        for order in by_hand:
+            self._doubt(self._book.get(order.intent.coid), listed)
         moved = sum(self._apply(order.intent.coid, listed.orders) for order in sent)
         shows_all = listed.snapshot and trades.complete
         return moved + sum(self._expire(order.intent.coid, listed, shows_all) for order in sent)
@@ -67,19 +72,27 @@ class Following:
                 self.cancel(order, f"not filled within {order.intent.good_for_seconds} s")
 
     def cancel(self, order: OrderRecord, cause: str) -> None:
-        """One request, in the account's conversation; a busy one is left to the next wake."""
-        if order.broker_order_id is None:
-            return
+        """One request; a busy conversation is left to the next wake."""
         try:
-            with self._conversation.hold(order.intent.coid, "cancel") as lock:
-                # Written down first: a lost answer must not make it look as if nobody had asked.
-                self._book.request_cancel(order.intent.coid, f"cancel asked for: {cause}")
-                account_id = order.intent.account_id
-                self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
+            self.ask_to_cancel(order, cause)
         except Busy:
             return
         except OpenbellError as error:
             log.warning("cancel_not_taken", coid=order.intent.coid, reason=error.sentence)
+
+    def ask_to_cancel(self, order: OrderRecord, cause: str) -> None:
+        """One request, in the account's conversation; later reads show what came of it.
+
+        Raises Busy, with nothing asked, while another conversation is under way, and what the
+        broker or the way to it had against the request.
+        """
+        if order.broker_order_id is None:
+            return
+        with self._conversation.hold(order.intent.coid, "cancel") as lock:
+            # Written down first: a lost answer must not make it look as if nobody had asked.
+            self._book.request_cancel(order.intent.coid, cause)
+            account_id = order.intent.account_id
+            self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
 
     def _while_held(self, lock: Held) -> Callable[[], bool]:
         return lambda: self._clock.wall_now() < lock.lease_until
@@ -105,6 +118,11 @@ class Following:
         """Does the account hold what strategies own and what is nobody's, and no share of it?"""
         expected = self._shares.expected(order.intent.symbol, order.intent.conid)
         return expected is not None and self._reads.position(order.intent.conid) == expected
+
+    def _doubt(self, order: OrderRecord, listed: LiveOrders) -> None:
+        row = find(order, listed.orders)
+        if order.done and row is not None and contradicts(order, row):
+            self._book.reopen(order.intent.coid, f"the broker lists it as {row.status}")
 
     def _apply(self, coid: str, listed: Any) -> int:
         order = self._book.get(coid)
@@ -139,5 +157,9 @@ class Following:
         good_for = timedelta(seconds=order.intent.good_for_seconds)
         if self._clock.market_now() < order.acknowledged_at + good_for + by:
             return False
+        return self.may_ask(order)
+
+    def may_ask(self, order: OrderRecord) -> bool:
+        """Not again right after somebody asked to cancel it."""
         asked = order.cancel_requested_at
         return asked is None or self._clock.wall_now() > asked + ASK_TO_CANCEL_AGAIN

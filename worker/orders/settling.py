@@ -39,6 +39,15 @@ def may_be_over(order: OrderRecord, market_now: datetime) -> bool:
     return market_now >= closes_at + AFTER_THE_BELL
 
 
+def contradicts(order: OrderRecord, listed: BrokerOrder) -> bool:
+    """Does the broker show an order otherwise than a person settled it? What still lives does."""
+    if listed.status == "Filled":
+        return order.state != "FILLED"
+    if listed.status == "Cancelled":
+        return listed.filled_quantity not in (None, order.filled_quantity)
+    return True
+
+
 def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Verdict | None:
     """None: nothing new is proved. Absence from a list proves nothing.
 
@@ -74,9 +83,9 @@ def _ended(order: OrderRecord, listed: BrokerOrder, now: datetime) -> Verdict:
             cause=listed.cancel_reason or "its session closed",
             reasons=("its session closed before it filled",),
         )
-    reason = listed.cancel_reason or (
-        "not filled in time" if order.cancel_requested_at else "cancelled at the broker"
-    )
+    asked = order.cancel_requested_at is not None
+    asked_for = "; ".join(order.reasons) or "not filled in time"
+    reason = listed.cancel_reason or (asked_for if asked else "cancelled at the broker")
     return Verdict(state="CANCELLED", cause=reason, reasons=(reason,))
 
 
