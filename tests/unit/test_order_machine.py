@@ -250,7 +250,7 @@ class Orders(RuleBasedStateMachine):
 
 def test_orders_of_any_history(new_journal: Path) -> None:
     Orders.template = new_journal
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Orders,
         settings=settings(
             max_examples=60, stateful_step_count=50, deadline=None, derandomize=True,
