@@ -46,6 +46,10 @@ test: .venv/.dev ## the whole suite, from a package index alone
 test-long: .venv/.dev ## what needs more; PARTS chooses by marker
 	@.venv/bin/python -m pytest -m "$(marks)" $(ARGS)
 
+.PHONY: bench
+bench: .venv/.dev ## what the journal costs, as ratios measured side by side
+	@.venv/bin/python -m scripts.benchmarks.chain $(ARGS)
+
 .PHONY: check
 check: .venv/.dev ## lint, types, arrows, house rules, secrets, compose
 	@.venv/bin/python -m scripts.checks
