@@ -11,10 +11,13 @@ def cleanup(run: Run) -> Run:
     s = services()
     outcome = "failed" if run.failure else run.ending.code if run.ending else "done"
     reason = run.failure or (run.ending.reason if run.ending else None)
-    if s.runs.close(run.run_id, outcome, reason) and run.failure:
-        s.alerts.send(
+    if run.failure:
+        # Before it is closed: whoever dies in between has a person told all the same.
+        s.tell_once(
             "critical",
+            f"run-failed:{run.run_id}",
             f"Run {run.run_id} of {run.strategy.name} failed",
             f"{run.failure}. Look at it with `openbell runs show {run.run_id}`.",
         )
+    s.runs.close(run.run_id, outcome, reason)
     return run

@@ -21,17 +21,18 @@ log = structlog.get_logger(__name__)
 
 
 class Alerts(Protocol):
-    """`send` never raises, and returns within about 5 s."""
+    """`send` never raises, and returns within about 5 s. False: it reached nobody."""
 
-    def send(self, severity: Severity, title: str, text: str) -> None: ...
+    def send(self, severity: Severity, title: str, text: str) -> bool: ...
 
 
 class ConsoleAlerts:
     """Alerts are log events."""
 
-    def send(self, severity: Severity, title: str, text: str) -> None:
+    def send(self, severity: Severity, title: str, text: str) -> bool:
         level = {"info": log.info, "warning": log.warning, "critical": log.error}[severity]
         level("alert", severity=severity, title=title, text=text)
+        return True
 
 
 class AppriseAlerts:
@@ -45,14 +46,15 @@ class AppriseAlerts:
         self._addresses = {severity: tuple(found) for severity, found in addresses.items()}
         self._console = ConsoleAlerts()
 
-    def send(self, severity: Severity, title: str, text: str) -> None:
+    def send(self, severity: Severity, title: str, text: str) -> bool:
         self._console.send(severity, title, text)
         try:
-            self._send(severity, title, text)
+            return self._send(severity, title, text)
         except Exception as error:  # noqa: BLE001 - an alert that fails fails nobody
             _not_delivered(severity, title, type(error).__name__)
+            return False
 
-    def _send(self, severity: Severity, title: str, text: str) -> None:
+    def _send(self, severity: Severity, title: str, text: str) -> bool:
         deliveries = [
             _Delivery(address, severity, title, text) for address in self._addresses_for(severity)
         ]
@@ -63,6 +65,7 @@ class AppriseAlerts:
             delivery.join(max(0.0, end - monotonic()))
             if delivery.problem is not None:
                 _not_delivered(severity, title, f"address {number}: {delivery.problem}")
+        return not deliveries or any(delivery.problem is None for delivery in deliveries)
 
     def _addresses_for(self, severity: Severity) -> tuple[str, ...]:
         for candidate in _LOWER[severity]:

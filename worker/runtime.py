@@ -197,6 +197,7 @@ class Services:
     def accounting(self) -> Accounting:
         return Accounting(
             self.foreign,
+            self.orders,
             self.order_reads,
             self.reader.positions,
             self.clock,
@@ -303,8 +304,9 @@ class Services:
         Sent before it is noted as told: whoever dies in between has a person told twice.
         """
         if not self.beacons.is_lit(f"told:{key}"):
-            self.alerts.send(severity, title, text)
-            self.beacons.light(f"told:{key}", {"title": title})
+            reached = self.alerts.send(severity, title, text)
+            if reached:
+                self.beacons.light(f"told:{key}", {"title": title})
 
     def forget(self, key: str) -> None:
         if self.beacons.is_lit(f"told:{key}"):
@@ -353,7 +355,7 @@ class Services:
         sources = Sources(
             self.reader, self.order_reads.live_orders, self.orders, StateBook(self.journal),
             self.calendar, self.strategies.by_id, self.settings.mode,
-            self.broker.hours_disagreement,
+            self.broker.hours_disagreement, self.foreign.expected,
         )  # fmt: skip
         return Decisions(sources, limits, self.clock)
 

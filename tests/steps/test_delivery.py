@@ -53,10 +53,11 @@ def test_a_person_is_told_once_until_it_is_forgotten_and_again_where_telling_bro
             self.titles: list[str] = []
             self.breaks = True
 
-        def send(self, severity: str, title: str, text: str) -> None:
+        def send(self, severity: str, title: str, text: str) -> bool:
             if self.breaks:
                 raise KeyboardInterrupt  # the process is ended while it tells
             self.titles.append(title)
+            return True
 
     s, told = stack.services, Told()
     vars(s)["alerts"] = told

@@ -17,8 +17,9 @@ class Told:
     def __init__(self) -> None:
         self.alerts: list[tuple[str, str, str]] = []
 
-    def send(self, severity: str, title: str, text: str) -> None:
+    def send(self, severity: str, title: str, text: str) -> bool:
         self.alerts.append((severity, title, text))
+        return True
 
 
 def a_stack(start_stack: StartStack) -> tuple[Stack, Told]:

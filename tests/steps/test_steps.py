@@ -244,8 +244,9 @@ def test_cleanup_closes_the_run_once_and_tells_of_a_failure(stack: Stack) -> Non
     told: list[tuple[str, str]] = []
 
     class Told:
-        def send(self, severity: str, title: str, text: str) -> None:
+        def send(self, severity: str, title: str, text: str) -> bool:
             told.append((severity, title))
+            return True
 
     vars(stack.services)["alerts"] = Told()
     failed = a_run(stack).evolve(failure="place_orders: broken")

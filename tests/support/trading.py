@@ -199,7 +199,7 @@ class Trading:
         self.foreign = ForeignBook(ledger.journal, clock, ACCOUNT)
         self.told: dict[str, str] = {}
         self.accounting = Accounting(
-            self.foreign, self.broker, self.broker.positions, clock,
+            self.foreign, ledger.book, self.broker, self.broker.positions, clock,
             lambda key, title, text: self.told.update({key: text}),
             self._forget,
         )  # fmt: skip
@@ -235,7 +235,7 @@ class Trading:
         sources = Sources(
             self.broker, self.broker.live_orders, self.ledger.book, self.ledger.states,
             self.calendar, self._strategy_now, self.configured_mode,
-            lambda symbols, session, now: self.hours_disagreement,
+            lambda symbols, session, now: self.hours_disagreement, self.foreign.expected,
         )  # fmt: skip
         return Decisions(sources, LIMITS, self.clock)
 

@@ -93,9 +93,16 @@ def test_shares_of_a_symbol_with_an_open_order_wait_for_its_end(books: Books) ->
     assert books.kept() == []
 
 
+def shows(books: Books, quantity: int) -> None:
+    """The account holds so many from now on, and two looks saw it."""
+    books.held["AAPL"] = quantity
+    books.look()
+    books.look()
+
+
 def test_a_split_makes_more_of_everybodys_shares(books: Books) -> None:
     owns(books, 10)
-    books.held["AAPL"] = 440
+    shows(books, 440)
     assert books.whose() == (10, 100, 330)
     books.said.split("AAPL", 4, 1, ADA)
     assert books.whose() == (40, 400, None)
@@ -103,20 +110,33 @@ def test_a_split_makes_more_of_everybodys_shares(books: Books) -> None:
     assert (held.quantity, held.average_cost_usd) == (40, 111)
 
 
-def test_what_a_split_leaves_of_a_strategys_shares_is_foreign(books: Books) -> None:
+@pytest.mark.parametrize("shown", [157, 158])
+def test_what_a_split_leaves_of_a_strategys_shares_is_foreign(books: Books, shown: int) -> None:
+    """3:2 makes 157.5 of 105: the broker pays the half out, or rounds it."""
     owns(books, 5)
+    shows(books, shown)
     books.said.split("AAPL", 3, 2, ADA)
-    books.held["AAPL"] = 157
-    assert int(books.ledger.book.owned(1, "AAPL")) == 7
-    row = next(each for each in books.look().shares if each.symbol == "AAPL")
-    assert row.foreign == Decimal("150.5")
+    assert books.whose() == (7, shown - 7, None)
 
 
 def test_a_reverse_split_makes_fewer(books: Books) -> None:
     owns(books, 20)
+    shows(books, 12)
     books.said.split("AAPL", 1, 10, ADA)
-    books.held["AAPL"] = 12
     assert books.whose() == (2, 10, None)
+
+
+@pytest.mark.parametrize(
+    ("holds", "words"), [(110, "is explained"), (330, r"would make \+330 shares of AAPL")]
+)
+def test_a_split_that_the_account_does_not_show_is_refused(
+    books: Books, holds: int, words: str
+) -> None:
+    owns(books, 10)
+    shows(books, holds)
+    with pytest.raises(Refused, match=words):
+        books.said.split("AAPL", 4, 1, ADA)
+    assert books.ledger.book.owned(1, "AAPL") == 10
 
 
 def test_what_is_unexplained_is_foreign_once_a_person_says_so(books: Books) -> None:
@@ -136,8 +156,7 @@ def test_shares_that_strategies_own_and_the_account_lacks_are_not_accepted_away(
     books: Books,
 ) -> None:
     owns(books, 10)
-    books.held["AAPL"] = 4
-    books.look()
+    shows(books, 4)
     with pytest.raises(Refused, match="own 6 shares of AAPL more than the account holds"):
         books.said.accept("AAPL", ADA)
     assert books.whose() == (10, 100, -106)

@@ -100,9 +100,10 @@ def test_trades_that_are_found_after_the_bell_are_counted_before_the_rest_expire
     assert scene.ledger.book.owned(1, "AAPL") == 4
 
 
-def test_nobody_asks_to_cancel_what_its_session_has_ended(scene: Scene) -> None:
+def test_nobody_asks_to_cancel_what_is_missed_after_its_session(scene: Scene) -> None:
     order = scene.ledger.order("WORKING")
     scene.clock.now = AFTER
+    scene.settle(order)
     scene.cancel_overdue(order)
     assert scene.broker.cancelled == []
 

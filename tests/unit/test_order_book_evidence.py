@@ -141,11 +141,15 @@ def test_a_fill_of_no_share_changes_nothing_and_breaks_nothing(ledger: Ledger) -
     assert (found.filled_quantity, found.average_price) == (0, None)
 
 
-def test_a_fill_that_comes_after_the_end_still_counts(ledger: Ledger) -> None:
-    order = ledger.order("CANCELLED")
+@pytest.mark.parametrize("state", ["CANCELLED", "EXPIRED", "REJECTED", "DENIED"])
+def test_a_fill_that_comes_after_the_end_counts_and_opens_the_order_again(
+    ledger: Ledger, state: Any
+) -> None:
+    order = ledger.order(state)
     ledger.fill(order.intent.coid, 4)
     found = ledger.book.get(order.intent.coid)
-    assert (found.state, found.filled_quantity) == ("CANCELLED", 4)
+    assert (found.state, found.filled_quantity) == ("UNKNOWN", 4)
+    assert found.reasons == (f"an execution came after it was {state}",)
     assert ledger.book.owned(1, "AAPL") == 4
 
 

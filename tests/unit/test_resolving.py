@@ -32,7 +32,13 @@ def filled(quantity: int, price: str = "444.00") -> Statement:
 def reconciling(scene: Scene, ledger: Ledger) -> Reconciling:
     foreign = ForeignBook(ledger.journal, ledger.clock, ACCOUNT)
     accounting = Accounting(
-        foreign, scene.broker, lambda: (), ledger.clock, lambda *_: None, lambda _: None
+        foreign,
+        ledger.book,
+        scene.broker,
+        lambda: (),
+        ledger.clock,
+        lambda *_: None,
+        lambda _: None,
     )
     return Reconciling(
         ledger.book, ledger.runs, ledger.steps, scene.following, accounting, ledger.clock

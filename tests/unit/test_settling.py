@@ -66,7 +66,8 @@ EVERY = "every share's execution is known"
         (order("PARTIAL", 10), listed("Submitted", 4), DURING, ("FILLED", EVERY)),
         (lost("UNKNOWN", 10), None, DURING, ("FILLED", EVERY)),
         (lost("SENDING", 10), None, DURING, ("FILLED", EVERY)),
-        (order("WORKING", 11), None, DURING, ("FILLED", EVERY)),
+        (order("WORKING", 11), None, DURING, None),
+        (lost("UNKNOWN", 11), listed("Filled", 10), AFTER, None),
         (lost("UNKNOWN", 4), None, DURING, ("PARTIAL", "executions were found")),
         # What is listed lives.
         (order(), listed(), DURING, None),

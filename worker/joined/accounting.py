@@ -1,6 +1,6 @@
 """The account against the books: whose the shares and orders are, looked at before any is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from worker.clock import Clock
 from worker.journal.foreign import ForeignBook
 from worker.models.account import Look, Shares
 from worker.models.market import Position
-from worker.models.order import LiveOrders, Trades
+from worker.models.order import Fill, LiveOrders, Trades
 
 # Who is about to send looks again when the last look is older.
 FRESH = timedelta(minutes=2)
@@ -20,6 +20,10 @@ class Reads(Protocol):
     def fills(self) -> Trades: ...
 
 
+class Orders(Protocol):
+    def add_fills(self, found: Sequence[Fill]) -> Sequence[Fill]: ...
+
+
 # Tell a person once under a key, and forget the key.
 Tell = Callable[[str, str, str], None]
 Forget = Callable[[str], None]
@@ -29,13 +33,14 @@ class Accounting:
     def __init__(
         self,
         book: ForeignBook,
+        orders: Orders,
         reads: Reads,
         positions: Callable[[], tuple[Position, ...]],
         clock: Clock,
         tell: Tell,
         forget: Forget,
     ) -> None:
-        self._book, self._reads, self._positions = book, reads, positions
+        self._book, self._orders, self._reads, self._positions = book, orders, reads, positions
         self._clock, self._tell, self._forget = clock, tell, forget
         self._looked_at: datetime | None = None
 
@@ -43,7 +48,10 @@ class Accounting:
         """Read the account once and compare; a person is told of what nothing explains."""
         # Trades last: an execution in between makes a difference that the next look explains.
         listed, positions = self._reads.live_orders(), self._positions()
-        look = self._book.look(positions, listed, self._reads.fills())
+        trades = self._reads.fills()
+        # Own executions first, also of orders that nobody follows any more.
+        self._orders.add_fills(trades.fills)
+        look = self._book.look(positions, listed, trades)
         for shares in look.shares:
             self._tell_of(shares)
         for stray in look.strays:

@@ -53,6 +53,8 @@ class Proposal(Value):
     decision: Decision | None = None
     figures: Figures | None = None
     limits: Limits | None = None
+    # The account holds other shares than is explained, and nobody has looked a second time yet.
+    unsettled: str | None = None
 
     def approved(self) -> tuple[SizedOrder, Figures]:
         """What may be acted on; StepError where it was not sized."""
@@ -85,6 +87,8 @@ class Sources:
     configured_mode: Mode
     # Why the broker's own schedule does not bear out a session at a moment; None if it does.
     hours_disagreement: Callable[[tuple[str, ...], Session, datetime], str | None]
+    # How many shares of a symbol and contract the account must hold; None before the first look.
+    expected: Callable[[str, int], Decimal | None]
 
 
 class Decisions:
@@ -94,6 +98,7 @@ class Decisions:
         self._calendar, self._strategy_now = sources.calendar, sources.strategy_now
         self._configured_mode = sources.configured_mode
         self._hours_disagreement = sources.hours_disagreement
+        self._expected = sources.expected
         self._limits, self._clock = limits, clock
         self._live: tuple[datetime, LiveOrders] | None = None
 
@@ -102,7 +107,7 @@ class Decisions:
         signal = signal_of(run, symbol)
         if signal.side == "HOLD":
             return Proposal(signal=signal, held=signal.abstained or "the signal is to hold")
-        figures = self._figures(run, signal)
+        figures, unsettled = self._figures(run, signal)
         strategy = run.strategy
         try:
             order = size(
@@ -122,6 +127,7 @@ class Decisions:
             decision=check(order, figures, limits),
             figures=figures,
             limits=limits,
+            unsettled=unsettled,
         )
 
     def last_look(self, run: Run, intent: OrderIntent, quote: Quote) -> str | None:
@@ -146,7 +152,8 @@ class Decisions:
         disagreement = self._hours_disagreement((symbol,), run.session, now)
         return f"{Code.SESSION}: {disagreement}" if disagreement else None
 
-    def _figures(self, run: Run, signal: Signal) -> Figures:
+    def _figures(self, run: Run, signal: Signal) -> tuple[Figures, str | None]:
+        """And why the account's shares of it are not settled, where only a second look can tell."""
         contract = self._market.contract(signal.symbol)
         live = self._listed()
         at_broker = self._at_broker(live, contract)
@@ -158,15 +165,24 @@ class Decisions:
         strategy_id, symbol = run.strategy.id, signal.symbol
         # What works is read before what is owned: a fill in between counts twice, never not at all.
         working = self._orders.working(strategy_id, symbol)
-        return self._now(run, signal, contract, quote).evolve(
+        blocked_by = self._orders.blocked_by(symbol) or _contradiction(at_broker)
+        unsettled = None if blocked_by else self._unsettled(symbol, contract, held)
+        figures = self._now(run, signal, contract, quote).evolve(
             working=working,
             owned=self._orders.owned(strategy_id, symbol),
             owned_by_all=self._orders.owned_by_all(symbol),
             position=held,
             selling=None if foreign is None else self._orders.selling(symbol) + foreign,
             selling_foreign=foreign,
-            blocked_by=self._orders.blocked_by(symbol) or _contradiction(at_broker),
+            blocked_by=blocked_by or unsettled,
         )
+        return figures, unsettled
+
+    def _unsettled(self, symbol: str, contract: Contract, held: Decimal) -> str | None:
+        expected = self._expected(symbol, contract.conid)
+        if expected is None or expected == held:
+            return None
+        return f"the account holds {held} shares, {expected} are explained"
 
     def _now(self, run: Run, signal: Signal, contract: Contract, quote: Quote) -> Figures:
         now = self._clock.market_now()

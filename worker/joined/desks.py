@@ -28,7 +28,7 @@ from worker.waiting import Wait
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 15.0
 SHOWN = Decimal("0.0001")  # the journal has the average exactly
-FIRST_LOOK_PAUSE_SECONDS = 3.0
+LOOK_PAUSE_SECONDS = 3.0
 PREVIEW_PATIENCE = timedelta(seconds=60)
 
 
@@ -78,10 +78,17 @@ class _Deciding:
     def _proposed(self, run: Run, symbol: str) -> tuple[Proposal, OrderLine]:
         """What may be done; where that is nothing, it is written down already."""
         proposal = self._decisions.propose(run, symbol)
+        self._settle_first(run, proposal)
         line = self._line(symbol, proposal)
         if not proposal.passed:
             self._write(symbol, line)
         return proposal, line
+
+    def _settle_first(self, run: Run, proposal: Proposal) -> None:
+        """Raises Wait where the shares are not settled yet: a list may lag behind a fill."""
+
+    def _is_late(self, run: Run) -> bool:
+        return run.not_after is None or self._clock.market_now() > run.not_after
 
     def _write(self, symbol: str, line: OrderLine) -> None:
         self._orders.decide(self._fence, symbol, LEG, line)
@@ -140,11 +147,19 @@ class OrderDesk(_Deciding):
     def decide(self, run: Run, symbol: str) -> None:
         if not self._account_is_known():
             why = "the first look at the account is not complete"
-            raise self._conversation.come_back(why, FIRST_LOOK_PAUSE_SECONDS)
+            if self._is_late(run):
+                line = OrderLine(symbol=symbol, outcome="denied", reason=why)
+                self._write(symbol, line)
+                return
+            raise self._conversation.come_back(why, LOOK_PAUSE_SECONDS)
         with self._conversation.hold_or_wait(run.run_id, "order") as lock:
             proposal, line = self._proposed(run, symbol)
             if proposal.passed:
                 self._place(run, symbol, proposal, line, lock)
+
+    def _settle_first(self, run: Run, proposal: Proposal) -> None:
+        if proposal.unsettled and not self._is_late(run):
+            raise self._conversation.come_back(proposal.unsettled, LOOK_PAUSE_SECONDS)
 
     def _place(
         self, run: Run, symbol: str, proposal: Proposal, line: OrderLine, lock: Held
@@ -214,8 +229,7 @@ class OrderDesk(_Deciding):
     def _may_leave(self, run: Run, still_open: Sequence[OrderRecord]) -> bool:
         """Only orders of unknown fate are left and the run's window is over: reconcile_orders
         goes on with them."""
-        over = run.not_after is not None and self._clock.market_now() > run.not_after
-        return over and all(order.state == "UNKNOWN" for order in still_open)
+        return self._is_late(run) and all(order.state == "UNKNOWN" for order in still_open)
 
     def _next_look(self, still_open: Sequence[OrderRecord]) -> datetime:
         oldest = min(order.created_at for order in still_open)

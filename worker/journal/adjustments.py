@@ -46,13 +46,12 @@ class AdjustmentBook:
             self._set_foreign(connection, row, row["quantity"] - quantity)
 
     def accept(self, symbol: str, said: Said) -> Decimal:
-        """What is unexplained is nobody's: the foreign shares become what the account holds beside
-        the strategies'. Gives by how many they changed."""
+        """What two looks found unexplained is nobody's: the foreign shares become what the account
+        holds beside the strategies'. Gives by how many they changed."""
         with self._journal.write() as connection:
             row = self._foreign(connection, symbol)
-            difference: Decimal | None = row["unexplained"]
-            if difference is None:
-                raise Refused(f"every share of {symbol} is explained")
+            self._require_idle(connection, symbol)
+            difference = _confirmed(row, symbol)
             after: Decimal = row["quantity"] + difference
             if after < 0:
                 raise Refused(
@@ -64,19 +63,31 @@ class AdjustmentBook:
             return difference
 
     def split(self, symbol: str, new: int, old: int, said: Said) -> None:
-        """`new` shares for each `old`: of every strategy and of the foreign ones. What is left of a
-        strategy's after whole shares is foreign, as the broker pays it out or keeps it."""
+        """`new` shares for each `old`: of every strategy and of the foreign ones, where that is
+        what the account shows and nothing explains. What is left of a strategy's after whole
+        shares is foreign, as the broker pays it out or keeps it."""
         with self._journal.write() as connection:
             row = self._foreign(connection, symbol)
             lock_shares(connection, self._account_id, symbol)
             self._require_idle(connection, symbol)
-            foreign = row["quantity"] * new / old
-            for strategy_id in owners_in(connection, self._account_id, symbol):
-                owned = owned_in(connection, self._account_id, symbol, strategy_id)
-                after = owned * new / old
-                whole = after.to_integral_value(ROUND_FLOOR)
-                foreign += after - whole
-                self._note(connection, symbol, "split", whole - owned, said, strategy_id)
+            difference = _confirmed(row, symbol)
+            owned = {
+                strategy_id: owned_in(connection, self._account_id, symbol, strategy_id)
+                for strategy_id in owners_in(connection, self._account_id, symbol)
+            }
+            before = row["quantity"] + sum(owned.values(), ZERO)
+            meant = before * new / old - before
+            # The broker pays a fraction of a share out.
+            if abs(meant - difference) >= 1:
+                raise Refused(
+                    f"{new}:{old} would make {meant:+} shares of {symbol}, the account shows "
+                    f"{difference:+}; check the ratio"
+                )
+            foreign = before + difference
+            for strategy_id, shares in owned.items():
+                whole = (shares * new / old).to_integral_value(ROUND_FLOOR)
+                foreign -= whole
+                self._note(connection, symbol, "split", whole - shares, said, strategy_id)
             self._note(connection, symbol, "split", foreign - row["quantity"], said)
             self._set_foreign(connection, row, foreign)
 
@@ -114,7 +125,7 @@ class AdjustmentBook:
                 )
             )
             .values(
-                quantity=max(ZERO, quantity),
+                quantity=quantity,
                 unexplained=None,
                 unexplained_since=None,
                 confirmed_at=None,
@@ -144,3 +155,11 @@ class AdjustmentBook:
                 version=code_version(),
             )
         )
+
+
+def _confirmed(row: RowMapping, symbol: str) -> Decimal:
+    """What two looks found unexplained; a person's word is about that, and so is said once."""
+    difference: Decimal | None = row["unexplained"] if row["confirmed_at"] is not None else None
+    if difference is None:
+        raise Refused(f"every share of {symbol} is explained, or was not looked at twice yet")
+    return difference

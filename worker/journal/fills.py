@@ -1,6 +1,7 @@
 """Executions: each kept once, by the broker's own id, and counted in its order."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
 
@@ -9,7 +10,7 @@ from worker.journal.events import change_order
 from worker.journal.ownership import SIGN
 from worker.journal.resolving import filled_by, is_resolved, take_back
 from worker.journal.tables import fills, foreign_fills, foreign_positions, orders
-from worker.models.order import Fill
+from worker.models.order import DONE, Fill
 
 
 def keep_fill(connection: Connection, account_id: str, fill: Fill, clock: Clock) -> bool:
@@ -84,10 +85,26 @@ def _keep(connection: Connection, row: RowMapping, fill: Fill, now: datetime) ->
         "recorded_at": now,
     }
     connection.execute(insert(fills).values(**kept))
+    counted = filled_by(connection, row["coid"])
+    state, reasons = row["state"], row["reasons"]
+    why = _contradiction(row, counted["filled_quantity"])
+    if why is not None:
+        state, reasons = "UNKNOWN", [why]
     changes = {
-        **filled_by(connection, row["coid"]),
+        **counted,
+        "reasons": reasons,
         # The answer that told it may have been lost.
         "broker_order_id": row["broker_order_id"] or fill.broker_order_id,
     }
     cause = f"{fill.quantity} filled at {fill.price} ({fill.execution_id})"
-    change_order(connection, row, now, row["state"], cause, changes, fill=kept)
+    change_order(connection, row, now, state, cause, changes, fill=kept)
+
+
+def _contradiction(row: RowMapping, filled: Decimal) -> str | None:
+    """Why an execution opens an order again: it came after an end without it, or is one too many.
+    Until evidence or a person settles it, nothing is sent for the symbol."""
+    if filled > row["quantity"]:
+        return f"{filled} shares of {row['quantity']} were executed: was an execution corrected?"
+    if row["state"] in DONE and row["state"] != "FILLED":
+        return f"an execution came after it was {row['state']}"
+    return None

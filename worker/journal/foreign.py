@@ -125,7 +125,7 @@ class ForeignBook:
             if self._is_foreign(connection, fill):
                 self._insert_fill(connection, fill, in_baseline=True)
         for conid, position in held.items():
-            symbol = self._symbol(connection, conid, position.symbol)
+            symbol = self._symbol(connection, conid, position.symbol, position.security_type)
             owned = owned_in(connection, self._account_id, symbol)
             self._set(connection, conid, symbol, quantity=max(ZERO, position.quantity - owned))
         return True
@@ -149,7 +149,7 @@ class ForeignBook:
             row = self._position(connection, fill.conid)
             before = row["quantity"] if row else ZERO
             moved = SIGN[fill.side] * fill.quantity
-            self._set(connection, fill.conid, symbol, quantity=before + moved)
+            self._set(connection, fill.conid, symbol, quantity=max(ZERO, before + moved))
 
     def _is_foreign(self, connection: Connection, fill: Fill) -> bool:
         """No order of the journal explains it, and none whose id is not known yet may."""
@@ -210,6 +210,7 @@ class ForeignBook:
             foreign_orders.c.broker_order_id == row.broker_order_id,
         )
         values = {
+            "symbol": self._symbol(connection, row.conid, row.symbol),
             "status": row.status,
             "remaining_quantity": row.remaining_quantity,
             "last_seen_at": now,
@@ -223,7 +224,6 @@ class ForeignBook:
                 broker_order_id=row.broker_order_id,
                 coid=row.coid,
                 conid=row.conid,
-                symbol=self._symbol(connection, row.conid, row.symbol),
                 side=row.side,
                 in_baseline=in_baseline,
                 first_seen_at=now,
@@ -235,7 +235,8 @@ class ForeignBook:
 
     def _compare(self, connection: Connection, held: Mapping[int, Position]) -> tuple[Shares, ...]:
         symbols = {
-            conid: self._symbol(connection, conid, each.symbol) for conid, each in held.items()
+            conid: self._symbol(connection, conid, each.symbol, each.security_type)
+            for conid, each in held.items()
         }
         traded = select(orders.c.conid, orders.c.symbol).where(
             orders.c.account_id == self._account_id
@@ -254,6 +255,8 @@ class ForeignBook:
         self, connection: Connection, conid: int, symbol: str, position: Position | None
     ) -> Shares:
         row = self._position(connection, conid)
+        if row is not None and row["symbol"] != symbol:
+            self._set(connection, conid, symbol)
         foreign = row["quantity"] if row else ZERO
         owned = owned_in(connection, self._account_id, symbol)
         holds = position.quantity if position else ZERO
@@ -284,10 +287,13 @@ class ForeignBook:
         if row is None or row["unexplained"] is None:
             self._set(connection, conid, symbol, unexplained=difference, unexplained_since=now)
             return False
-        if row["confirmed_at"] is not None or row["unexplained"] != difference:
+        if row["confirmed_at"] is not None:
             # Once it blocks, another number unblocks nothing.
             self._set(connection, conid, symbol, unexplained=difference)
-            return row["confirmed_at"] is not None
+            return True
+        if row["unexplained"] != difference:
+            self._set(connection, conid, symbol, unexplained=difference, unexplained_since=now)
+            return False
         if now < row["unexplained_since"] + SECOND_LOOK_AFTER:
             return False
         self._set(connection, conid, symbol, confirmed_at=now)
@@ -303,18 +309,40 @@ class ForeignBook:
         mine = and_(
             foreign_positions.c.account_id == self._account_id, foreign_positions.c.conid == conid
         )
-        changes = {"updated_at": self._clock.wall_now(), **values}
+        changes = {"symbol": symbol, "updated_at": self._clock.wall_now(), **values}
         done = connection.execute(update(foreign_positions).where(mine).values(**changes))
         if done.rowcount == 0:
-            new = {"account_id": self._account_id, "conid": conid, "symbol": symbol}
+            new = {"account_id": self._account_id, "conid": conid}
             connection.execute(
                 insert(foreign_positions).values(**({"quantity": ZERO} | new | changes))
             )
 
-    def _symbol(self, connection: Connection, conid: int, shown: str) -> str:
-        """The journal's own name of a contract; the broker's text where it has none."""
+    def _symbol(
+        self, connection: Connection, conid: int, shown: str, kind: str | None = "STK"
+    ) -> str:
+        """The journal's own name of a contract; else the broker's text, made to name this contract
+        alone: an option has its stock's ticker, and owns none of the stock's shares."""
         query = select(orders.c.symbol).where(orders.c.conid == conid).limit(1)
-        return connection.execute(query).scalar_one_or_none() or shown
+        traded = connection.execute(query).scalar_one_or_none()
+        if traded is not None:
+            return str(traded)
+        is_stock = kind in (None, "STK")
+        return (
+            shown
+            if is_stock and not self._is_anothers(connection, conid, shown)
+            else (f"{shown} #{conid}")
+        )
+
+    def _is_anothers(self, connection: Connection, conid: int, symbol: str) -> bool:
+        for table in (orders, foreign_positions):
+            query = select(table.c.conid).where(
+                table.c.account_id == self._account_id,
+                table.c.symbol == symbol,
+                table.c.conid != conid,
+            )
+            if connection.execute(query.limit(1)).scalar_one_or_none() is not None:
+                return True
+        return False
 
 
 def unexplained_in(connection: Connection, account_id: str, symbol: str) -> Decimal | None:

@@ -152,7 +152,10 @@ class Following:
         """Has it stood at the broker longer than it is good for, and may be asked to cancel?"""
         if order.state not in ("WORKING", "PARTIAL") or order.intent.rest:
             return False
-        if order.acknowledged_at is None or may_be_over(order, self._clock.market_now()):
+        if order.acknowledged_at is None:
+            return False
+        # What is listed after the bell still works there, for another session perhaps.
+        if order.absent_since is not None and may_be_over(order, self._clock.market_now()):
             return False
         good_for = timedelta(seconds=order.intent.good_for_seconds)
         if self._clock.market_now() < order.acknowledged_at + good_for + by:

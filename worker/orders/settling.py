@@ -9,6 +9,8 @@ from worker.models.order import BrokerOrder, OrderRecord, OrderState
 EXPIRED = "its session is over, and the broker's lists and the position show nothing of it"
 # The broker's lists may lag behind the bell.
 AFTER_THE_BELL = timedelta(minutes=5)
+# How long an order that the broker set aside may take to come back.
+GRACE = timedelta(seconds=30)
 
 
 class Verdict(Value):
@@ -55,7 +57,9 @@ def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Ve
     they are as many as the broker says, so that no fill is left behind.
     """
     filled, quantity = order.filled_quantity, Decimal(order.intent.quantity)
-    if filled >= quantity:
+    if filled > quantity:
+        return None  # one execution too many: a person must look
+    if filled == quantity:
         return _changed(
             order, Verdict(state="FILLED", cause="every share's execution is known"), listed
         )
@@ -68,11 +72,25 @@ def verdict(order: OrderRecord, listed: BrokerOrder | None, now: datetime) -> Ve
                 broker_order_id=order.broker_order_id,
             )
         return None
-    if listed.status == "Cancelled" and listed.filled_quantity == filled:
+    if listed.filled_quantity == filled and _is_set_aside(order, listed, now):
+        return _changed(order, _set_aside(order, listed), listed)
+    if listed.filled_quantity == filled and listed.status == "Cancelled":
         return _changed(order, _ended(order, listed, now), listed)
     state: OrderState = "PARTIAL" if filled > 0 else "WORKING"
     found = Verdict(state=state, cause=f"the broker lists it as {listed.status or 'unnamed'}")
     return _changed(order, found, listed)
+
+
+def _is_set_aside(order: OrderRecord, listed: BrokerOrder, now: datetime) -> bool:
+    """The broker took it and put it aside; for a moment it may still come back."""
+    known_since = order.acknowledged_at
+    return listed.status == "Inactive" and known_since is not None and now >= known_since + GRACE
+
+
+def _set_aside(order: OrderRecord, listed: BrokerOrder) -> Verdict:
+    reason = listed.cancel_reason or "the broker set it aside (Inactive)"
+    state: OrderState = "CANCELLED" if order.filled_quantity else "REJECTED"
+    return Verdict(state=state, cause=reason, reasons=(reason,))
 
 
 def _ended(order: OrderRecord, listed: BrokerOrder, now: datetime) -> Verdict:

@@ -35,7 +35,7 @@ class Send(Protocol):
 class Alarm(Protocol):
     """Tells a person what cannot wait."""
 
-    def __call__(self, title: str, text: str) -> None: ...
+    def __call__(self, title: str, text: str) -> object: ...
 
 
 @dataclass(frozen=True)
