@@ -1,6 +1,7 @@
 """The workers, Beat and Flower, each as Celery's own commands start them."""
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 
 from celery import Celery
@@ -22,7 +23,9 @@ POOLS = {
 }
 
 
-def worker_parts(redis_url: str, after: tuple[str, ...]) -> tuple[Part, ...]:
+def worker_parts(
+    redis_url: str, after: tuple[str, ...], pools: Mapping[str, tuple[str, int]] = POOLS
+) -> tuple[Part, ...]:
     """One worker a queue, so that no queue's work stands in another's way."""
     pings = Pings(redis_url)
     return tuple(
@@ -39,7 +42,7 @@ def worker_parts(redis_url: str, after: tuple[str, ...]) -> tuple[Part, ...]:
             environment={"REMAP_SIGTERM": "SIGQUIT"},
             stop_seconds=25,
         )
-        for queue, (pool, size) in POOLS.items()
+        for queue, (pool, size) in pools.items()
     )  # fmt: skip
 
 

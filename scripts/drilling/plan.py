@@ -1,0 +1,171 @@
+"""What a drill will do: a pure function of its seed and the number of its runs."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from typing import Literal
+
+from scripts.drilling.kinds import (
+    KINDS,
+    LONG_STOP_SECONDS,
+    SHORT_STOP_SECONDS,
+    WEIGHTS,
+    Group,
+    Kind,
+)
+from worker.models.base import Value
+
+# A day of the market: orders of unknown fate block their symbols until it ends.
+RUNS_A_DAY, RUNS_A_WAVE = 32, 4
+# So many that every kind is there from 100 runs on.
+INJECTIONS_A_RUN = 0.7
+STRATEGIES = (1, 2, 3, 4, 5)
+SHARE_OF_LONG_STOPS = 0.3
+LOCKED_SECONDS = (3.0, 12.0)
+DELAY_SECONDS = (0.5, 4.0)
+
+Side = Literal["BUY", "SELL"]
+
+
+class Injection(Value):
+    """`nth`: which order of the wave, or time at the point, it waits for. `after_seconds`: when the
+    drill does what is its own to do, once the wave has begun; `seconds`: how long that lasts."""
+
+    id: str
+    kind: str
+    nth: int = 1
+    after_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def what(self) -> Kind:
+        return KINDS[self.kind]
+
+
+class Wave(Value):
+    """Runs that start at once, one for each of `strategies`, while the analyst says `side`."""
+
+    number: int
+    side: Side
+    strategies: tuple[int, ...]
+    injections: tuple[Injection, ...]
+
+
+class Day(Value):
+    waves: tuple[Wave, ...]
+
+
+class Plan(Value):
+    seed: int
+    runs: int
+    days: tuple[Day, ...]
+
+    @property
+    def injections(self) -> tuple[Injection, ...]:
+        return tuple(each for day in self.days for wave in day.waves for each in wave.injections)
+
+    def planned(self) -> Counter[str]:
+        """How often each kind is planned."""
+        return Counter(each.kind for each in self.injections)
+
+
+def plan_of(seed: int, runs: int) -> Plan:
+    """The same for the same arguments, on every machine."""
+    chance = random.Random(f"{seed}/{runs}")  # noqa: S311 - no secret
+    sides = _waves(chance, runs)
+    waves_a_day = RUNS_A_DAY // RUNS_A_WAVE
+    per_day = [sides[first : first + waves_a_day] for first in range(0, len(sides), waves_a_day)]
+    wanted = max(1, round(INJECTIONS_A_RUN * runs))
+    dealt = _deal(_deck(chance, wanted), [sum(len(wave[1]) for wave in day) for day in per_day])
+    numbers, ids = count(1), count(1)
+    days = []
+    for waves, kinds in zip(per_day, dealt, strict=True):
+        heavy_last = sorted(kinds, key=lambda kind: WEIGHTS.index(kind.weight))
+        shares = _deal(heavy_last, [len(strategies) for _, strategies in waves])
+        days.append(
+            Day(
+                waves=tuple(
+                    Wave(
+                        number=next(numbers),
+                        side=side,
+                        strategies=strategies,
+                        injections=tuple(_injections(chance, ids, share)),
+                    )
+                    for (side, strategies), share in zip(waves, shares, strict=True)
+                )
+            )
+        )
+    return Plan(seed=seed, runs=runs, days=tuple(days))
+
+
+def _waves(chance: random.Random, runs: int) -> list[tuple[Side, tuple[int, ...]]]:
+    """What one wave bought, the next sells; some strategy may be there twice."""
+    waves: list[tuple[Side, tuple[int, ...]]] = []
+    left = runs
+    while left:
+        chosen = chance.sample(STRATEGIES * 2, RUNS_A_WAVE)
+        for side in ("BUY", "SELL"):
+            strategies = tuple(sorted(chosen[: min(left, RUNS_A_WAVE)]))
+            if strategies:
+                waves.append((side, strategies))
+            left -= len(strategies)
+    return waves
+
+
+def _deck(chance: random.Random, size: int) -> list[Kind]:
+    """Kinds in the order in which they are dealt: every one before any comes again, and every group
+    from the beginning."""
+    deck: list[Kind] = []
+    while len(deck) < size:
+        groups: dict[Group, list[Kind]] = {}
+        for kind in KINDS.values():
+            groups.setdefault(kind.group, []).append(kind)
+        placed: list[tuple[float, float, Kind]] = []
+        for members in groups.values():
+            chance.shuffle(members)
+            placed += [(i / len(members), chance.random(), kind) for i, kind in enumerate(members)]
+        deck += [kind for _, _, kind in sorted(placed, key=lambda each: each[:2])]
+    return deck[:size]
+
+
+def _deal(kinds: list[Kind], runs: list[int]) -> list[list[Kind]]:
+    """Neighbours together, to each share as many as its runs are of all."""
+    total, given, done = sum(runs), 0, 0
+    shares = []
+    for some in runs:
+        done += some
+        end = round(len(kinds) * done / total)
+        shares.append(kinds[given:end])
+        given = end
+    return shares
+
+
+def _injections(
+    chance: random.Random, ids: Iterator[int], kinds: list[Kind]
+) -> Iterator[Injection]:
+    """Those of one wave. Each that acts on orders takes another order; what acts at a question
+    brings one."""
+    orders: Counter[str] = Counter()
+    for kind in kinds:
+        for each in ([KINDS["ask"]] if kind.asks else []) + [kind]:
+            nth = 1
+            if each.group in ("request", "fate") and not each.asks:
+                orders[each.group] += 1
+                nth = orders[each.group]
+            yield Injection(
+                id=f"{next(ids):04d}",
+                kind=each.name,
+                nth=nth,
+                after_seconds=round(chance.uniform(*DELAY_SECONDS), 1),
+                seconds=_seconds(chance, each),
+            )
+
+
+def _seconds(chance: random.Random, kind: Kind) -> float:
+    if kind.group == "stop":
+        long = chance.random() < SHARE_OF_LONG_STOPS
+        return LONG_STOP_SECONDS if long else SHORT_STOP_SECONDS
+    if kind.group == "lock":
+        return round(chance.uniform(*LOCKED_SECONDS), 1)
+    return 0.0
