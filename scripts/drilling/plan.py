@@ -18,14 +18,17 @@ from worker.models.base import Value
 
 # A day of the market: orders of unknown fate block their symbols until it ends.
 RUNS_A_DAY, RUNS_A_WAVE = 32, 4
-# So many that every kind is there from 100 runs on.
-INJECTIONS_A_RUN = 0.7
+# From so many runs on every kind is there. Whoever dies in an order's conversation keeps all others
+# from it for 30 s: with more harm than this, runs would do little else than wait.
+RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 5
 STRATEGIES = (1, 2, 3, 4, 5)
 SHARE_OF_LONG_STOPS = 0.3
 LOCKED_SECONDS = (3.0, 12.0)
 DELAY_SECONDS = (0.5, 4.0)
 
 Side = Literal["BUY", "SELL"]
+# A wave's side and strategies.
+Trading = tuple[Side, tuple[int, ...]]
 
 
 class Injection(Value):
@@ -73,35 +76,49 @@ class Plan(Value):
 def plan_of(seed: int, runs: int) -> Plan:
     """The same for the same arguments, on every machine."""
     chance = random.Random(f"{seed}/{runs}")  # noqa: S311 - no secret
-    sides = _waves(chance, runs)
-    waves_a_day = RUNS_A_DAY // RUNS_A_WAVE
-    per_day = [sides[first : first + waves_a_day] for first in range(0, len(sides), waves_a_day)]
-    wanted = max(1, round(INJECTIONS_A_RUN * runs))
-    dealt = _deal(_deck(chance, wanted), [sum(len(wave[1]) for wave in day) for day in per_day])
+    waves, a_day = _waves(chance, runs), RUNS_A_DAY // RUNS_A_WAVE
+    days = [waves[first : first + a_day] for first in range(0, len(waves), a_day)]
+    dealt = _deal(_deck(chance, _size(runs)), [_runs_of(day) for day in days])
     numbers, ids = count(1), count(1)
-    days = []
-    for waves, kinds in zip(per_day, dealt, strict=True):
-        heavy_last = sorted(kinds, key=lambda kind: WEIGHTS.index(kind.weight))
-        shares = _deal(heavy_last, [len(strategies) for _, strategies in waves])
-        days.append(
-            Day(
-                waves=tuple(
-                    Wave(
-                        number=next(numbers),
-                        side=side,
-                        strategies=strategies,
-                        injections=tuple(_injections(chance, ids, share)),
-                    )
-                    for (side, strategies), share in zip(waves, shares, strict=True)
-                )
-            )
-        )
-    return Plan(seed=seed, runs=runs, days=tuple(days))
+    return Plan(
+        seed=seed,
+        runs=runs,
+        days=tuple(
+            Day(waves=tuple(_day(chance, numbers, ids, day, kinds)))
+            for day, kinds in zip(days, dealt, strict=True)
+        ),
+    )
 
 
-def _waves(chance: random.Random, runs: int) -> list[tuple[Side, tuple[int, ...]]]:
+def _day(
+    chance: random.Random,
+    numbers: Iterator[int],
+    ids: Iterator[int],
+    waves: list[Trading],
+    kinds: list[Kind],
+) -> Iterator[Wave]:
+    """What blocks a symbol for the rest of the day comes last."""
+    heavy_last = sorted(kinds, key=lambda kind: WEIGHTS.index(kind.weight))
+    shares = _deal(heavy_last, [_runs_of([wave]) for wave in waves])
+    for (side, strategies), share in zip(waves, shares, strict=True):
+        injections = tuple(_injections(chance, ids, share))
+        yield Wave(number=next(numbers), side=side, strategies=strategies, injections=injections)
+
+
+def _runs_of(waves: list[Trading]) -> int:
+    return sum(len(strategies) for _, strategies in waves)
+
+
+def _size(runs: int) -> int:
+    """How many injections so many runs can bear."""
+    if runs < RUNS_FOR_ALL:
+        return max(1, runs // RUNS_AN_INJECTION)
+    return len(KINDS) + (runs - RUNS_FOR_ALL) // RUNS_A_FURTHER_INJECTION
+
+
+def _waves(chance: random.Random, runs: int) -> list[Trading]:
     """What one wave bought, the next sells; some strategy may be there twice."""
-    waves: list[tuple[Side, tuple[int, ...]]] = []
+    waves: list[Trading] = []
     left = runs
     while left:
         chosen = chance.sample(STRATEGIES * 2, RUNS_A_WAVE)

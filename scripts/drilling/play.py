@@ -25,8 +25,9 @@ from worker.journal.runs import RunRow
 from worker.runtime import Services, reset_services, services
 
 LOOK_SECONDS = 0.2
-# The next wave begins when the runs of the last one are over, or after this: some wait for minutes.
-WAVE_SECONDS = 15.0
+# The next wave begins when the runs of the last one are over; or, for some wait for minutes, after
+# the first while few are under way, and after the second at the latest.
+FEW, SOON_SECONDS, WAVE_SECONDS = 6, 10.0, 45.0
 # What a lost worker's run takes to be taken up again, and then some.
 DAY_SECONDS, MORNING_SECONDS, BEGIN_SECONDS = 150.0, 180.0, 60.0
 STOP_SECONDS = 3.0
@@ -124,7 +125,8 @@ class Drill:
             slot = f"key:drill-{wave.number}-{place}"
             self._wait(lambda: self._begin(strategy_id, slot, run_ids), BEGIN_SECONDS)  # noqa: B023
         self._harm.schedule(wave.injections, tuple(run_ids))
-        self._wait(lambda: not self._under_way(run_ids), WAVE_SECONDS)
+        soon = monotonic() + SOON_SECONDS
+        self._wait(lambda: self._may_go_on(run_ids, soon), WAVE_SECONDS)
 
     def _begin(self, strategy_id: int, slot: str, run_ids: list[str]) -> bool:
         """As the trigger does. Where it failed only the same slot may be tried again."""
@@ -161,8 +163,10 @@ class Drill:
             f"{fired} of {planned} injections; {len(open_orders)} orders open, {unknown} unknown"
         )
 
-    def _under_way(self, run_ids: list[str]) -> bool:
-        return any(row.run_id in run_ids for row in self._today.services.runs.unfinished())
+    def _may_go_on(self, run_ids: list[str], soon: float) -> bool:
+        moving = self._moving()
+        over = not any(row.run_id in run_ids for row in moving)
+        return over or (len(moving) <= FEW and monotonic() > soon)
 
     def _is_over(self) -> bool:
         s = self._today.services
@@ -170,8 +174,11 @@ class Drill:
 
     def _is_quiet(self) -> bool:
         """Nothing moves today any more: what is left waits for the session's end."""
-        left = [row for row in self._today.services.runs.unfinished() if not self._is_stuck(row)]
-        return not left and not self._harm.busy
+        return not self._moving() and not self._harm.busy
+
+    def _moving(self) -> list[RunRow]:
+        """Runs that are under way and do not wait for the session's end."""
+        return [row for row in self._today.services.runs.unfinished() if not self._is_stuck(row)]
 
     def _is_stuck(self, row: RunRow) -> bool:
         s = self._today.services
