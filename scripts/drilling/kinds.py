@@ -7,10 +7,11 @@ from worker.checkpoints import POINTS
 
 Group = Literal["kill", "kill_main", "stop", "request", "fate", "broker", "valkey", "copy", "lock"]
 # light: the run goes on. evidence: an order's fate is unknown until the broker's lists tell it.
-# blocking: nothing reached the book, so no evidence ever comes: its symbol is blocked until the
+# holding: the account's one order conversation is held by nobody alive, until its lease is over.
+# blocking: nothing reached the book, so no evidence ever comes: a symbol is blocked until the
 # session's end.
-Weight = Literal["light", "evidence", "blocking"]
-WEIGHTS: tuple[Weight, ...] = ("light", "evidence", "blocking")
+Weight = Literal["light", "evidence", "holding", "blocking"]
+WEIGHTS: tuple[Weight, ...] = ("light", "evidence", "holding", "blocking")
 
 # Longer than an order's `send_by` (5 s), and longer than the conversation's lease (30 s).
 SHORT_STOP_SECONDS, LONG_STOP_SECONDS = 8.0, 34.0
@@ -18,11 +19,8 @@ STOPPED_AT = (
     "intent:after", "connect:after", "post:before", "post:after", "answer:after", "event:before",
     "reply:before",
 )  # fmt: skip
-WEIGHT_AT: dict[str, Weight] = {
-    "post:before": "blocking", "reply:before": "blocking",
-    "post:after": "evidence", "answer:after": "evidence", "event:before": "evidence",
-    "reply:after": "evidence",
-}  # fmt: skip
+OUTSIDE_A_CONVERSATION = ("publish:", "ack:")
+NOTHING_REACHED_THE_BOOK = ("post:before", "reply:before")
 SECONDS_REFUSED = 3.0
 # Longer than the drill's client waits for an answer (`setting.TIMEOUT_SECONDS`).
 SECONDS_LATE = 6.0
@@ -49,12 +47,18 @@ def _at_points(group: Literal["kill", "kill_main", "stop"], points: tuple[str, .
         Kind(
             f"{group} at {point}",
             group,
-            WEIGHT_AT.get(point, "light"),
+            _weight_at(point),
             point=point,
             asks=point.startswith("reply:"),
         )
         for point in points
     ]
+
+
+def _weight_at(point: str) -> Weight:
+    if point.startswith(OUTSIDE_A_CONVERSATION):
+        return "light"
+    return "blocking" if point in NOTHING_REACHED_THE_BOOK else "holding"
 
 
 def _on_orders(name: str, weight: Weight, **told: Any) -> Kind:

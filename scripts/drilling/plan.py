@@ -20,7 +20,7 @@ from worker.models.base import Value
 RUNS_A_DAY, RUNS_A_WAVE = 32, 4
 # From so many runs on every kind is there. Whoever dies in an order's conversation keeps all others
 # from it for 30 s: with more harm than this, runs would do little else than wait.
-RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 5
+RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 10
 STRATEGIES = (1, 2, 3, 4, 5)
 SHARE_OF_LONG_STOPS = 0.3
 LOCKED_SECONDS = (3.0, 12.0)

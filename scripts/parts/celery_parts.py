@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -83,8 +84,8 @@ class Pings:
     def _ask(self) -> None:
         try:
             replies = self._app.control.ping(timeout=PING_SECONDS, limit=len(POOLS))
-        except (OperationalError, OSError):
-            return
+        except (OperationalError, redis.RedisError, OSError):
+            return  # not there yet, or another one than a moment ago
         self._answered |= {name.split("@")[0] for reply in replies for name in reply}
 
 
