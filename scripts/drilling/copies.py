@@ -29,20 +29,20 @@ def publish_again(s: Services, run_id: str) -> bool:
     return True
 
 
-def copy_message(s: Services, run_ids: tuple[str, ...]) -> bool:
+def copy_message(messages: "redis.Redis", run_ids: tuple[str, ...]) -> bool:
     """Put a copy of a message that a worker has in hand back into its queue, as Redis does with one
     whose acknowledgement it lost. False: no worker has one of these runs in hand."""
     ours = {task_id for run_id in run_ids for task_id in task_ids(run_id).values()}
     try:
         # redis-py's types leave open whether a call is awaited.
-        taken: Any = s.redis.hvals(TAKEN)
+        taken: Any = messages.hvals(TAKEN)
         for one in taken:
             message = json.loads(one)[0]
             headers = message["headers"]
             if headers["id"] in ours:
                 message["properties"]["delivery_tag"] = str(uuid.uuid4())
                 queue = task_routes[headers["task"]]["queue"]
-                s.redis.lpush(queue, json.dumps(message))
+                messages.lpush(queue, json.dumps(message))
                 return True
     except redis.RedisError:
         return False

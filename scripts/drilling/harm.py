@@ -133,7 +133,7 @@ class Harm:
         return any(publish_again(self._today.services, run_id) for run_id in due.run_ids)
 
     def deliver_twice(self, due: Due) -> bool:
-        return copy_message(self._today.services, due.run_ids)
+        return copy_message(self._today.services.redis, due.run_ids)
 
     def _end_part(self, name: str) -> bool:
         """Kill -9 of a part, by its guardian."""

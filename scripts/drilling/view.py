@@ -1,7 +1,6 @@
 """What one sees of a drill: a line that moves on a terminal, a line for each thing that happens."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from rich.console import Console
 from rich.status import Status
@@ -35,6 +34,6 @@ class View:
 
     def still(self) -> None:
         """Nothing moves any more, until the next `show`."""
-        with suppress(AttributeError):
-            self._status.stop()  # type: ignore[union-attr]
-        self._status = None
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
