@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, product
 from typing import Literal
 
 from scripts.drilling.kinds import (
@@ -21,12 +21,14 @@ RUNS_A_DAY, RUNS_A_WAVE = 32, 4
 # From so many runs on every kind is there. Whoever dies in an order's conversation keeps all others
 # from it for 30 s: with more harm than this, runs would do little else than wait.
 RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 10
-STRATEGIES = (1, 2, 3, 4, 5)
+STRATEGIES = (1, 2, 3, 4, 5, 6, 7, 8)
+SHARE_OF_DOUBLES = 0.25
 SHARE_OF_LONG_STOPS = 0.3
 LOCKED_SECONDS = (3.0, 12.0)
 DELAY_SECONDS = (0.5, 4.0)
 
 Side = Literal["BUY", "SELL"]
+SIDES: tuple[Side, ...] = ("BUY", "SELL")
 # A wave's side and strategies.
 Trading = tuple[Side, tuple[int, ...]]
 
@@ -117,16 +119,20 @@ def _size(runs: int) -> int:
 
 
 def _waves(chance: random.Random, runs: int) -> list[Trading]:
-    """What one wave bought, the next sells; some strategy may be there twice."""
+    """One half of the strategies buys, then the other; then the first sells, then the other. Now
+    and then a strategy has two runs at once."""
     waves: list[Trading] = []
     left = runs
     while left:
-        chosen = chance.sample(STRATEGIES * 2, RUNS_A_WAVE)
-        for side in ("BUY", "SELL"):
-            strategies = tuple(sorted(chosen[: min(left, RUNS_A_WAVE)]))
-            if strategies:
-                waves.append((side, strategies))
-            left -= len(strategies)
+        shuffled = chance.sample(STRATEGIES, len(STRATEGIES))
+        halves = shuffled[:RUNS_A_WAVE], shuffled[RUNS_A_WAVE:]
+        for side, half in product(SIDES, halves):
+            chosen = list(half)
+            if chance.random() < SHARE_OF_DOUBLES:
+                chosen[0] = chosen[1]
+            if left:
+                waves.append((side, tuple(sorted(chosen[:left]))))
+            left -= min(left, RUNS_A_WAVE)
     return waves
 
 

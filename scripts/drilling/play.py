@@ -101,7 +101,7 @@ class Drill:
             positions = self._today.control.book().positions
             self._baseline = {held.symbol: held.quantity for held in positions}
         self._harm.begin_day(self._today)
-        self._wait(self._is_over, MORNING_SECONDS)
+        self._wait(self._is_ready, MORNING_SECONDS)
         for wave in day.waves:
             if monotonic() < self._ends_at:
                 self._wave(wave)
@@ -168,9 +168,10 @@ class Drill:
         over = not any(row.run_id in run_ids for row in moving)
         return over or (len(moving) <= FEW and monotonic() > soon)
 
-    def _is_over(self) -> bool:
+    def _is_ready(self) -> bool:
+        """The account is known, and nothing is left of the day before."""
         s = self._today.services
-        return not s.runs.unfinished() and not s.orders.open_orders()
+        return s.foreign.is_ready() and not s.runs.unfinished() and not s.orders.open_orders()
 
     def _is_quiet(self) -> bool:
         """Nothing moves today any more: what is left waits for the session's end."""

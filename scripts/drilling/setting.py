@@ -31,7 +31,10 @@ SYMBOLS_OF: dict[int, tuple[str, ...]] = {
     2: ("GOOGL", "MSFT"),
     3: ("AAPL", "MSFT"),
     4: ("AAPL", "GOOGL", "MSFT"),
-    5: ("MSFT",),
+    5: ("AAPL", "GOOGL", "MSFT"),
+    6: ("GOOGL",),
+    7: ("AAPL", "MSFT"),
+    8: ("GOOGL", "MSFT"),
 }
 SYMBOLS = tuple(sorted({symbol for symbols in SYMBOLS_OF.values() for symbol in symbols}))
 # What a person would wait minutes for, a drill has in seconds. The rest is as it is delivered.
