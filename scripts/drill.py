@@ -50,7 +50,7 @@ def drill(
     while their workers, Valkey, the journal and the broker's answers are harmed by a plan: the
     same seed and number of runs, the same plan. Then the sandbox's own book is compared with the
     journal. Exits 0 where nothing was sent twice, lost from sight or sold without being owned, and
-    everything came to its end; else 1, and the home is kept. Takes about two minutes for 20 runs.
+    everything came to its end; else 1, and the home is kept. Takes about four minutes for 20 runs.
     """
     chosen = secrets.randbelow(MOST_SEED) if seed is None else seed
     with program(), _home(home) as folder, home_lock(folder) as lock, Ports() as ports:

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from rich.console import Console
 
@@ -53,19 +54,20 @@ class Drill:
         self._ends_at = ends_at
         self._harm = Harm(setting)
         self._run_ids: list[str] = []
+        self._fired: frozenset[str] = frozenset()
         self._baseline: dict[str, Decimal] | None = None
         self._at = BEFORE_THE_FIRST
 
     def play(self) -> Result:
-        began = monotonic()
-        for number, day in enumerate(self._plan.days, 1):
+        """At the end of each day it is counted; the last count is of everything."""
+        began, days = monotonic(), self._plan.days
+        found = self._day(days[0], f"day 1 of {len(days)}")
+        for number, day in enumerate(days[1:], 2):
             if monotonic() < self._ends_at:
-                of = f"day {number} of {len(self._plan.days)}"
-                result = self._day(day, of)
-        if result.runs_not_ended or result.orders_not_ended:
-            result = self._day(Day(waves=()), "the morning after")
-        fired = frozenset(self._fired)
-        return Result(result, fired, len(self._run_ids), monotonic() - began)
+                found = self._day(day, f"day {number} of {len(days)}")
+        if found.runs_not_ended or found.orders_not_ended:
+            found = self._day(Day(waves=()), "the morning after")
+        return Result(found, self._fired, len(self._run_ids), monotonic() - began)
 
     # A day of the market
 
@@ -109,7 +111,7 @@ class Drill:
 
     def _count(self) -> Count:
         control = self._today.control
-        self._fired = self._harm.fired()
+        self._fired = frozenset(self._harm.fired())
         told = told_by(self._today.services, self._run_ids)
         return count(control.book(), control.requests(), told, self._baseline or {})
 
@@ -122,8 +124,8 @@ class Drill:
         self._view.say(f"wave {wave.number}, {wave.side}: {planned}")
         run_ids: list[str] = []
         for place, strategy_id in enumerate(wave.strategies, 1):
-            slot = f"key:drill-{wave.number}-{place}"
-            self._wait(lambda: self._begin(strategy_id, slot, run_ids), BEGIN_SECONDS)  # noqa: B023
+            begin = partial(self._begin, strategy_id, f"key:drill-{wave.number}-{place}", run_ids)
+            self._wait(begin, BEGIN_SECONDS)
         self._harm.schedule(wave.injections, tuple(run_ids))
         soon = monotonic() + SOON_SECONDS
         self._wait(lambda: self._may_go_on(run_ids, soon), WAVE_SECONDS)
