@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.2
 # the first while few are under way, and after the second at the latest.
 FEW, SOON_SECONDS, WAVE_SECONDS = 10, 10.0, 40.0
 # What a lost worker's run takes to be taken up again, and then some.
-DAY_SECONDS, MORNING_SECONDS, BEGIN_SECONDS = 150.0, 180.0, 60.0
+DAY_SECONDS, MORNING_SECONDS, BEGIN_SECONDS = 240.0, 240.0, 60.0
 STOP_SECONDS = 3.0
 # An order that no read of the broker's lists has settled for so long waits for the session's end.
 UNSETTLED = timedelta(seconds=20)

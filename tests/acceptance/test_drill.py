@@ -34,8 +34,9 @@ def test_six_runs_are_harmed_and_the_promise_is_kept(start: Start, tmp_path: Pat
     told = json.loads(drill.output[drill.output.index("\n{") :])
     assert (told["runs"], told["kept"], told["seed"]) == (6, True, 1)
     assert told["orders"] > 0
-    fired = {kind: each["fired"] for kind, each in told["injections"].items()}
-    assert fired["kill_main at intent:before"] == 1
+    assert [kind for kind, each in told["injections"].items() if each["fired"]] == [
+        "stop at post:after", "refuse", "ask",
+    ]  # fmt: skip
     assert left_of(home, 0) == []
 
 
