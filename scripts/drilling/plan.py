@@ -17,7 +17,7 @@ from scripts.drilling.kinds import (
 from worker.models.base import Value
 
 # A day of the market: orders of unknown fate block their symbols until it ends.
-RUNS_A_DAY, RUNS_A_WAVE = 32, 4
+RUNS_A_DAY, RUNS_A_WAVE = 48, 4
 # From so many runs on every kind is there. Whoever dies in an order's conversation keeps all others
 # from it for 30 s: with more harm than this, runs would do little else than wait.
 RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 10
@@ -169,17 +169,14 @@ def _injections(
 ) -> Iterator[Injection]:
     """Those of one wave. Each that acts on orders takes another order; what acts at a question
     brings one."""
-    orders: Counter[str] = Counter()
+    orders = count(1)
     for kind in kinds:
         for each in ([KINDS["ask"]] if kind.asks else []) + [kind]:
-            nth = 1
-            if each.group in ("request", "fate") and not each.asks:
-                orders[each.group] += 1
-                nth = orders[each.group]
+            on_orders = each.group in ("request", "fate") and not each.asks
             yield Injection(
                 id=f"{next(ids):04d}",
                 kind=each.name,
-                nth=nth,
+                nth=next(orders) if on_orders else 1,
                 after_seconds=round(chance.uniform(*DELAY_SECONDS), 1),
                 seconds=_seconds(chance, each),
             )

@@ -59,12 +59,12 @@ def test_within_a_day_what_blocks_a_symbol_until_its_end_comes_last() -> None:
 def test_each_fault_on_orders_of_a_wave_takes_another_order() -> None:
     for day in plan_of(3, 300).days:
         for wave in day.waves:
-            places = Counter(
-                (each.what.group, each.nth)
+            places = [
+                each.nth
                 for each in wave.injections
                 if each.what.group in ("request", "fate") and not each.what.asks
-            )
-            assert not places or max(places.values()) == 1
+            ]
+            assert places == list(range(1, len(places) + 1))
 
 
 def test_what_acts_at_a_question_brings_one() -> None:
