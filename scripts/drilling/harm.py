@@ -57,9 +57,9 @@ class Harm:
         self._today = today
         self._due.clear()
         fired = today.control.fired()
-        for fault_id, fault in self._faults.items():
-            if fault_id not in fired:
-                today.control.arm(fault | {"nth": 1})
+        left = [fault for fault_id, fault in self._faults.items() if fault_id not in fired]
+        for nth, fault in enumerate(left, 1):
+            today.control.arm(fault | {"nth": nth})
 
     def fired(self) -> set[str]:
         """The ids of the injections that have acted."""

@@ -25,8 +25,9 @@ SECONDS_REFUSED = 3.0
 # Longer than the drill's client waits for an answer (`setting.TIMEOUT_SECONDS`).
 SECONDS_LATE = 6.0
 ORDERS = {"method": "POST", "path": "/iserver/account/*/orders"}
-# A question that config/questions.yaml answers with yes: the broker waits for a reply.
-ASKED = {"kind": "ask", "rounds": [["o403"]]}
+# A question that config/questions.yaml answers with yes. Several orders are asked: the first may
+# meet other harm before its reply.
+QUESTION, ORDERS_ASKED = "o403", 4
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ KINDS: dict[str, Kind] = {
              fault={"kind": "refuse", "at_once": True, "seconds": SECONDS_REFUSED}),
         Kind("empty_orders", "broker", fault={"kind": "empty_orders", "count": 2}),
         Kind("reply_503_live", "fate", "evidence", fault={"kind": "reply_503_live"}, asks=True),
-        _fate("ask", rounds=ASKED["rounds"]),
+        _fate("ask", rounds=[[QUESTION]], count=ORDERS_ASKED),
         _fate("late_fill", delay_seconds=6.0),
         _fate("partial", steps=[{"after_seconds": 1.0, "shares": 2}]),
         _fate("inactive", reason="set aside by the drill"),

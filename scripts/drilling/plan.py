@@ -21,6 +21,7 @@ RUNS_A_DAY, RUNS_A_WAVE = 48, 4
 # From so many runs on every kind is there. Whoever dies in an order's conversation keeps all others
 # from it for 30 s: with more harm than this, runs would do little else than wait.
 RUNS_FOR_ALL, RUNS_AN_INJECTION, RUNS_A_FURTHER_INJECTION = 100, 2, 10
+RUNS_OF_ENCORE = 16
 STRATEGIES = (1, 2, 3, 4, 5, 6, 7, 8)
 SHARE_OF_DOUBLES = 0.25
 SHARE_OF_LONG_STOPS = 0.3
@@ -62,9 +63,12 @@ class Day(Value):
 
 
 class Plan(Value):
+    """`encore`: a further day without harm of its own, for what has not fired until then."""
+
     seed: int
     runs: int
     days: tuple[Day, ...]
+    encore: Day | None
 
     @property
     def injections(self) -> tuple[Injection, ...]:
@@ -82,14 +86,14 @@ def plan_of(seed: int, runs: int) -> Plan:
     days = [waves[first : first + a_day] for first in range(0, len(waves), a_day)]
     dealt = _deal(_deck(chance, _size(runs)), [_runs_of(day) for day in days])
     numbers, ids = count(1), count(1)
-    return Plan(
-        seed=seed,
-        runs=runs,
-        days=tuple(
-            Day(waves=tuple(_day(chance, numbers, ids, day, kinds)))
-            for day, kinds in zip(days, dealt, strict=True)
-        ),
+    planned = tuple(
+        Day(waves=tuple(_day(chance, numbers, ids, day, kinds)))
+        for day, kinds in zip(days, dealt, strict=True)
     )
+    encore = None
+    if runs >= RUNS_FOR_ALL:
+        encore = Day(waves=tuple(_day(chance, numbers, ids, _waves(chance, RUNS_OF_ENCORE), [])))
+    return Plan(seed=seed, runs=runs, days=planned, encore=encore)
 
 
 def _day(

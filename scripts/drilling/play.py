@@ -65,6 +65,9 @@ class Drill:
         for number, day in enumerate(days[1:], 2):
             if monotonic() < self._ends_at:
                 found = self._day(day, f"day {number} of {len(days)}")
+        encore, left = self._plan.encore, len(self._plan.injections) - len(self._fired)
+        if encore and left and monotonic() < self._ends_at:
+            found = self._day(encore, f"a further day, for {left} injections that have not fired")
         if found.runs_not_ended or found.orders_not_ended:
             found = self._day(Day(waves=()), "the morning after")
         return Result(found, self._fired, len(self._run_ids), monotonic() - began)

@@ -62,7 +62,7 @@ def _promise(plan: Plan, result: Result) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("one decision, at most one order")
     table.add_column("", justify="right")
-    begun = str(result.runs) if result.runs == plan.runs else f"{result.runs} of {plan.runs}"
+    begun = str(result.runs) if result.runs == plan.runs else f"{result.runs}, planned {plan.runs}"
     rows = (
         ("runs", begun),
         ("decisions", str(found.decisions)),

@@ -97,3 +97,11 @@ def test_every_strategy_has_its_turn() -> None:
         for strategy in wave.strategies
     )
     assert set(turns) == set(STRATEGIES)
+
+
+def test_from_a_hundred_runs_on_a_further_day_is_planned_for_what_has_not_fired() -> None:
+    assert plan_of(1, RUNS_FOR_ALL - 1).encore is None
+    plan = plan_of(1, RUNS_FOR_ALL)
+    assert plan.encore is not None
+    assert not [each for wave in plan.encore.waves for each in wave.injections]
+    assert plan.encore.waves[0].number == plan.days[-1].waves[-1].number + 1
