@@ -28,7 +28,7 @@ from worker.runtime import Services, reset_services, services
 LOOK_SECONDS = 0.2
 # The next wave begins when the runs of the last one are over; or, for some wait for minutes, after
 # the first while few are under way, and after the second at the latest.
-FEW, SOON_SECONDS, WAVE_SECONDS = 10, 10.0, 40.0
+FEW, SOON_SECONDS, WAVE_SECONDS = 12, 10.0, 30.0
 # What a lost worker's run takes to be taken up again, and then some.
 DAY_SECONDS, MORNING_SECONDS, BEGIN_SECONDS = 240.0, 240.0, 60.0
 STOP_SECONDS = 3.0

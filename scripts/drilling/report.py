@@ -97,5 +97,6 @@ def _say_what_did_not_happen(console: Console, plan: Plan, result: Result) -> No
     missing = Counter(each.kind for each in plan.injections if each.id not in result.fired)
     if missing:
         named = ", ".join(kind if n == 1 else f"{kind} ({n})" for kind, n in missing.items())
-        text = f"planned and not fired, for what it waits for did not come: {named}"
+        over = " or its wave" if result.runs < plan.runs else ""
+        text = f"planned and not fired, for what it waits for{over} did not come: {named}"
         console.print(Text(text, "yellow"), soft_wrap=True)
