@@ -34,6 +34,10 @@ help: ## say what there is
 demo: .venv/.runtime ## the main job on embedded parts: one command, one minute
 	@.venv/bin/openbell demo $(ARGS)
 
+.PHONY: drill
+drill: .venv/.runtime ## runs that are harmed on purpose, and a count: `make drill ARGS="--runs 300"`
+	@.venv/bin/openbell drill --runs 20 $(ARGS)
+
 .PHONY: up
 up: .venv/.runtime ## everything, staying: `make up ARGS="--sandbox"`
 	@.venv/bin/openbell up $(ARGS)

@@ -29,6 +29,9 @@ class Entry:
 
 ENTRIES = {
     "demo": Entry("scripts.demo:demo", "The main job on embedded parts, in one minute.", WATCH),
+    "drill": Entry(
+        "scripts.drill:drill", "Harm done on purpose; one decision, at most one order.", WATCH
+    ),
     "up": Entry("scripts.up:up", "Everything on this machine, until Ctrl-C.", WATCH),
     "sandbox": Entry(
         "scripts.sandbox.command:sandbox", "A gateway and an exchange to practise on.", WATCH

@@ -12,11 +12,15 @@ from worker.models.base import Value
 
 
 class BookOrder(Value):
+    """`status` is the broker's own word."""
+
+    order_id: int
     coid: str | None
     symbol: str
     side: str
     quantity: Decimal
     filled: Decimal
+    status: str
 
 
 class BookFill(Value):
@@ -54,11 +58,13 @@ def _book(data: dict[str, Any]) -> Book:
     return Book(
         orders=tuple(
             BookOrder(
+                order_id=one["order_id"],
                 coid=one["cOID"],
                 symbol=one["symbol"],
                 side=one["side"],
                 quantity=one["quantity"],
                 filled=one["filled"],
+                status=one["status"],
             )
             for one in data["orders"]
         ),

@@ -1,6 +1,5 @@
 """Before the curtain rises: the moment, the strategies, the parts."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from scripts.demonstration.story import (
     strategies_of,
     write_strategies,
 )
+from scripts.parts.apart import apart, become
 from scripts.parts.embedded import EmbeddedSet, embedded_set
 from scripts.parts.ports import Ports
 from scripts.parts.practice import Practice
@@ -28,7 +28,6 @@ DEFAULT_DAY = datetime(2013, 2, 27, tzinfo=pytz.utc)
 # When the clock begins, the sandbox and the workers are still to start: on any machine that takes
 # about as long as what was started before them.
 LEAD_FACTOR, LEAD_SECONDS, LONGEST_LEAD_SECONDS = 1.3, 5.0, 160.0
-FOREIGN = ("OPENBELL_", "MLFLOW_", "CELERY_", "FLOWER_")
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,7 @@ def set_the_stage(home: Path, ports: Ports, at: datetime | None) -> Setting:
     """Decide everything and write it into the home. From here on this process's environment is the
     demonstration's: nothing of a person's own configuration reaches into it, or is reached."""
     own = _own(home)
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    given = mine | own | {"OPENBELL_HOME": str(home)}
+    given = apart(home, own)
     story = _story(given, at)
     files = StrategyFiles(PROJECT_ROOT / "config" / "strategies")
     first, second = files.by_id(MODEL_STRATEGY), files.by_id(RULES_STRATEGY)
@@ -59,8 +57,7 @@ def set_the_stage(home: Path, ports: Ports, at: datetime | None) -> Setting:
         return story.release - timedelta(seconds=min(lead, LONGEST_LEAD_SECONDS))
 
     parts = embedded_set(home, ports, given, Practice(story.at, begin=begin), own)
-    os.environ.clear()
-    os.environ.update(parts.environment)
+    become(parts.environment)
     return Setting(story, parts, default_day=at is None)
 
 

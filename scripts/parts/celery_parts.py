@@ -1,8 +1,10 @@
 """The workers, Beat and Flower, each as Celery's own commands start them."""
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -22,7 +24,9 @@ POOLS = {
 }
 
 
-def worker_parts(redis_url: str, after: tuple[str, ...]) -> tuple[Part, ...]:
+def worker_parts(
+    redis_url: str, after: tuple[str, ...], pools: Mapping[str, tuple[str, int]] = POOLS
+) -> tuple[Part, ...]:
     """One worker a queue, so that no queue's work stands in another's way."""
     pings = Pings(redis_url)
     return tuple(
@@ -39,7 +43,7 @@ def worker_parts(redis_url: str, after: tuple[str, ...]) -> tuple[Part, ...]:
             environment={"REMAP_SIGTERM": "SIGQUIT"},
             stop_seconds=25,
         )
-        for queue, (pool, size) in POOLS.items()
+        for queue, (pool, size) in pools.items()
     )  # fmt: skip
 
 
@@ -80,8 +84,8 @@ class Pings:
     def _ask(self) -> None:
         try:
             replies = self._app.control.ping(timeout=PING_SECONDS, limit=len(POOLS))
-        except (OperationalError, OSError):
-            return
+        except (OperationalError, redis.RedisError, OSError):
+            return  # not there yet, or another one than a moment ago
         self._answered |= {name.split("@")[0] for reply in replies for name in reply}
 
 
