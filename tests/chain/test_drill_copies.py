@@ -7,7 +7,7 @@ from tests.support.stack import BUY, STRATEGY, Stack
 
 STACK: dict[str, Any] = {"strategies": [STRATEGY | {"symbols": ["MSFT"]}]}
 # Long enough to be seen at work.
-SLOW = {"action": "delay", "seconds": 3, "path": "/portfolio/*/positions/*"}
+SLOW = {"action": "delay", "seconds": 3, "path": "/portfolio/*/positions/*", "times": 20}
 
 
 def deciding(stack: Stack) -> str:
@@ -31,6 +31,7 @@ def test_a_message_in_hand_is_delivered_twice_and_one_order_comes_of_it(stack: S
     before = deliveries(stack, run_id)
     assert copy_message(stack.services.redis, (run_id,))
     stack.wait_for(lambda: deliveries(stack, run_id) > before, "the copy is delivered")
+    stack.sandbox.faults()
     assert stack.wait_closed(run_id).outcome == "done"
     assert len(stack.orders(run_id)) == len(stack.sandbox.orders()) == 1
     assert not copy_message(stack.services.redis, ("a run that nobody has in hand",))
@@ -45,6 +46,7 @@ def test_a_chain_that_is_published_again_brings_no_second_order(stack: Stack) ->
     begun = deliveries(stack, run_id)
     assert publish_again(stack.services, run_id)
     stack.wait_for(lambda: deliveries(stack, run_id) > begun, "the copy is delivered")
+    stack.sandbox.faults()
     assert stack.wait_closed(run_id).outcome == "done"
     assert len(stack.sandbox.orders()) == before + len(stack.orders(run_id)) == before + 1
     assert not publish_again(stack.services, run_id)

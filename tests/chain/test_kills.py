@@ -25,10 +25,13 @@ def test_a_killed_child_loses_nothing_and_sends_nothing_twice(
 ) -> None:
     stack = start_stack(**WISHES)
     stack.sandbox.analyst({"MSFT": BUY})
-    stack.sandbox.faults({"action": "delay", "seconds": 4, "path": "/portfolio/*/positions/*"})
+    stack.sandbox.faults(
+        {"action": "delay", "seconds": 4, "path": "/portfolio/*/positions/*", "times": 20}
+    )
     run_id = stack.trigger(dry_run=False)
     stack.wait_step(run_id, 7, "running")
     stack.pool_child("orders").send_signal(signal.SIGKILL)
+    stack.sandbox.faults()
     row = stack.wait_closed(run_id)
     assert row.outcome == "done"
     (order,) = stack.orders(run_id)
