@@ -98,8 +98,7 @@ def test_the_books_are_right_after_everything_was_killed_in_the_middle(tmp_path:
             home.openbell("trigger", str(number), "--key", "the-one")
             if len(home.sandbox("book")["orders"]) >= 3:
                 break  # so that some are over, some under way, and some still to come
-        started = number
-        wait_for(lambda: bool(home.sandbox("book")["orders"]), "an order is at the broker")
+        assert any(row["status"] != "closed" for row in home.read("runs", "list"))
         kill_everything(home.home)
         assert left_of(home.home) == []
         up.ended()
@@ -108,7 +107,6 @@ def test_the_books_are_right_after_everything_was_killed_in_the_middle(tmp_path:
             again.wait_for("In a second terminal")
             for number in range(1, RUNS + 1):
                 home.openbell("trigger", str(number), "--key", "the-one")
-            assert started < RUNS or home.read("runs", "list")
             wait_for(
                 lambda: all(row["status"] == "closed" for row in home.read("runs", "list")),
                 "every run is over",
