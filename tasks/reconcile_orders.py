@@ -1,8 +1,13 @@
 """Upkeep: follow every open order whose run no longer does."""
 
+from datetime import timedelta
+
 from celery import shared_task
 
 from worker.runtime import services
+
+# It reads lists in a shared pace, and asks to cancel one order after the other.
+LEASE = timedelta(minutes=3)
 
 
 @shared_task(name="tasks.reconcile_orders")  # type: ignore[untyped-decorator]
@@ -25,5 +30,5 @@ def reconcile_orders() -> dict[str, int]:
     watched = s.orders.open_orders() or s.orders.resolved_lately()
     if s.settings.mode == "dry" and not watched:
         return {}
-    with s.turn("reconcile_orders") as mine:
+    with s.turn("reconcile_orders", LEASE) as mine:
         return s.reconcile() if mine else {}

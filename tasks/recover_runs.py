@@ -77,9 +77,13 @@ def _has_an_end(s: Services, row: RunRow) -> bool:
 def _expire(s: Services, row: RunRow) -> None:
     ended = s.local(row.not_after) if row.not_after else "before"
     why = f"nobody worked on it until its window ended at {ended}"
-    if s.runs.expire(row.run_id, why):
-        title = f"Run {row.run_id} of {row.strategy_name} expired"
-        s.alerts.send("warning", title, f"Its workers, or its messages, were lost: {why}.")
+    s.tell_once(
+        "warning",
+        f"expired:{row.run_id}",
+        f"Run {row.run_id} of {row.strategy_name} expired",
+        f"Its workers, or its messages, were lost: {why}.",
+    )
+    s.runs.expire(row.run_id, why)
 
 
 def _publish_rest(s: Services, row: RunRow, first: int) -> None:

@@ -64,10 +64,17 @@ def _not_started(
     severity: Severity = "warning",
 ) -> str:
     """A start that did not happen is on record as missed, and a person is told once."""
+    known = s.runs.by_slot(strategy.id, slot)
+    if known is None or known.status == "missed":
+        # Before it is on record: whoever dies in between has a person told all the same.
+        s.tell_once(
+            severity,
+            f"missed:{strategy.id}:{slot}",
+            f"Strategy {strategy.name} was not started",
+            f"Its start of {s.local(due_at)} was missed: {why}.",
+        )
     missed = _run(strategy, slot, due_at, "dry", strategy.symbols, strategy.parameters)
-    if s.runs.record_missed(missed, why):
-        title = f"Strategy {strategy.name} was not started"
-        s.alerts.send(severity, title, f"Its start of {s.local(due_at)} was missed: {why}.")
+    s.runs.record_missed(missed, why)
     return f"missed {slot}: {why}"
 
 

@@ -313,12 +313,12 @@ class Services:
             self.beacons.put_out(f"told:{key}")
 
     @contextmanager
-    def turn(self, upkeep: str) -> Iterator[bool]:
+    def turn(self, upkeep: str, lease: timedelta = UPKEEP_LEASE) -> Iterator[bool]:
         """Is it this process's turn at an upkeep that needs to be done by one alone? False, at
         once, while another is at it."""
         locks = LockBook(self.journal, self.clock)
         name, holder = f"upkeep:{upkeep}", uuid.uuid4().hex
-        held = locks.acquire(name, holder, 0, UPKEEP_LEASE)
+        held = locks.acquire(name, holder, 0, lease)
         if held is None:
             locks.give_up(name, holder)
         try:

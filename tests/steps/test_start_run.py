@@ -69,3 +69,11 @@ def test_a_start_of_a_strategy_that_was_never_seen_in_order_is_an_alert(
         start(stack)
     assert [severity for severity, _, _ in told.alerts] == ["critical"]
     assert list(stack.services.runs.recent()) == []
+
+
+def test_a_late_copy_of_a_start_that_has_its_run_is_no_alarm(start_stack: StartStack) -> None:
+    stack, told = a_stack(start_stack)
+    due = stack.market_now() - timedelta(seconds=100)
+    run_id = start_run(1, "cron:0:x", due.isoformat())
+    start_run(1, "cron:0:x", (due - timedelta(seconds=600)).isoformat())
+    assert (told.alerts, [row.run_id for row in stack.services.runs.recent()]) == ([], [run_id])

@@ -81,3 +81,13 @@ def test_one_execution_too_many_opens_the_order_again_and_blocks_its_symbol(
     assert (found.state, scene.alarms[:1]) == ("UNKNOWN", [order.intent.coid])
     assert "20 shares of 10 were executed" in found.reasons[0]
     assert ledger.book.blocked_by("AAPL") is not None
+
+
+def test_an_order_that_is_done_by_now_is_not_asked_to_be_cancelled(
+    scene: Scene, ledger: Ledger
+) -> None:
+    order = ledger.order("WORKING", quantity=10)
+    ledger.fill(order.intent.coid, 10)
+    ledger.book.settle(order.intent.coid, "WORKING", "FILLED", "a test", reasons=["all of it"])
+    scene.following.cancel(order, "not filled within 300 s")
+    assert (scene.broker.cancelled, scene.now(order).reasons) == ([], ("all of it",))

@@ -31,7 +31,7 @@ from worker.journal.resolving import (
 from worker.journal.states import state_in
 from worker.journal.tables import decisions, orders, runs, steps
 from worker.models.decision import OrderLine
-from worker.models.order import Begin, Fill, OrderIntent, OrderRecord, OrderState
+from worker.models.order import DONE, Begin, Fill, OrderIntent, OrderRecord, OrderState
 
 # The broker's trades of a day are all there by the next.
 DOUBTED_FOR = timedelta(days=1)
@@ -137,12 +137,16 @@ class OrderBook(OrderViews):
         """End an order that was never sent; False where it is no longer INTENDED."""
         return self.settle(coid, "INTENDED", "DENIED", why, reasons=[why])
 
-    def request_cancel(self, coid: str, why: str) -> None:
-        """Remember that a cancel was asked for, so that it is not asked for again at once."""
+    def request_cancel(self, coid: str, why: str) -> bool:
+        """Remember that a cancel is asked for, so that it is not asked for again at once. False,
+        and nothing is written, where the order is done by now."""
         with self._journal.write() as connection:
             row = _locked(connection, coid)
+            if row["state"] in DONE:
+                return False
             changes = {"cancel_requested_at": self._clock.wall_now(), "reasons": [why]}
             self._change(connection, row, row["state"], f"cancel asked for: {why}", changes)
+            return True
 
     def note_absent(self, coid: str, since: datetime | None) -> None:
         """Remember when the broker was first seen to show nothing of it, or that it does again."""

@@ -90,7 +90,8 @@ class Following:
             return
         with self._conversation.hold(order.intent.coid, "cancel") as lock:
             # Written down first: a lost answer must not make it look as if nobody had asked.
-            self._book.request_cancel(order.intent.coid, cause)
+            if not self._book.request_cancel(order.intent.coid, cause):
+                return
             account_id = order.intent.account_id
             self._trader.cancel(account_id, order.broker_order_id, self._while_held(lock))
 
