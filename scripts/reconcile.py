@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from worker.runtime import Services
 
 RATIO = re.compile(r"(\d{1,4}):(\d{1,4})")
-CAUSES = "a split, a merger, a transfer, a reinvested dividend"
 
 
 def reconcile(
@@ -176,6 +175,8 @@ def _differences(look: "Look", unknown: "Sequence[OrderRecord]") -> "Sequence[st
 
 
 def _unexplained(each: "Shares") -> str:
+    from worker.joined.accounting import CAUSES
+
     difference = each.unexplained or Decimal(0)
     more = "more" if difference > 0 else "fewer"
     return (
